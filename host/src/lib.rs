@@ -1,0 +1,9 @@
+//! Hydrant: a durable delivery service that speaks Amazon Data Firehose's API and runs WebAssembly plugins.
+//!
+//! Data runs down this list, one way; only [`pipeline`] and the command line see all of it. The Rust API of this
+//! crate is not a promise; the command line, configuration keys, WIT, disk format and metric names are.
+
+pub mod definition;
+pub mod record;
+pub mod runtime;
+pub mod telemetry;

@@ -1,0 +1,300 @@
+//! What is counted, and how it is shown to Prometheus.
+//!
+//! Accepted, durable and delivered are counted apart, because counting one for another is how delivery metrics lie.
+//! Names are a promise: `hydrant_<stage>_<noun>_<unit>[_total]`. Labels come from small sets only: stream, plugin,
+//! and words fixed in this code. Refuses to log, to aggregate over time, and to be read by a stage.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Label of everything counted per stream.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StreamLabel {
+    /// Account that owns the stream.
+    pub account: String,
+    /// Stream name.
+    pub stream: String,
+}
+
+/// Label of everything counted per plugin.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct PluginLabel {
+    /// Plugin name.
+    pub plugin: String,
+}
+
+/// Records and their bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Volume {
+    /// Records.
+    pub records: Counter,
+    /// Bytes before encoding.
+    pub bytes: Counter,
+}
+
+impl Volume {
+    /// Counts `records` records of `bytes` bytes together.
+    pub fn add(&self, records: u64, bytes: u64) {
+        self.records.inc_by(records);
+        self.bytes.inc_by(bytes);
+    }
+}
+
+/// One stream's counters: fetched once per stream, then plain atomics.
+#[derive(Clone, Debug, Default)]
+pub struct StreamMetrics {
+    /// Parsed and within limits.
+    pub accepted: Volume,
+    /// Covered by a finished fdatasync, hence acknowledged.
+    pub durable: Volume,
+    /// Came out of processing.
+    pub transformed: Volume,
+    /// Dropped by a plugin on purpose (bytes are input bytes).
+    pub dropped: Volume,
+    /// Sent to the error output (bytes are input bytes).
+    pub failed: Volume,
+    /// In a durable seal.
+    pub sealed: Volume,
+    /// Stored by the destination.
+    pub delivered: Volume,
+    /// Objects stored by the destination.
+    pub delivered_objects: Counter,
+    /// Delivery attempts that failed and will be repeated.
+    pub delivery_retries: Counter,
+    /// Age of the oldest record not yet delivered, milliseconds; 0 when there is none.
+    pub freshness_ms: Gauge<i64>,
+}
+
+/// One plugin's counters.
+#[derive(Clone, Debug)]
+pub struct PluginMetrics {
+    /// Calls of `apply`.
+    pub calls: Counter,
+    /// Calls that trapped, ran out of time or memory, or answered nonsense.
+    pub faults: Counter,
+    /// Lines the plugin logged.
+    pub log_lines: Counter,
+    /// Log bytes thrown away because of the limit.
+    pub log_dropped_bytes: Counter,
+    /// Time of one call, seconds.
+    pub seconds: Histogram,
+}
+
+impl Default for PluginMetrics {
+    fn default() -> Self {
+        Self {
+            calls: Counter::default(),
+            faults: Counter::default(),
+            log_lines: Counter::default(),
+            log_dropped_bytes: Counter::default(),
+            seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
+        }
+    }
+}
+
+/// The journal's counters.
+#[derive(Clone, Debug)]
+pub struct JournalMetrics {
+    /// Bytes of all segments on disk.
+    pub bytes: Gauge<i64>,
+    /// Bytes appended, framing included.
+    pub appended_bytes: Counter,
+    /// Time of one fdatasync, seconds.
+    pub fsync_seconds: Histogram,
+    /// Requests that shared one fdatasync.
+    pub group_size: Histogram,
+    /// Frames found damaged.
+    pub corrupt_frames: Counter,
+    /// Puts refused because the journal is full or overloaded.
+    pub refused: Counter,
+}
+
+impl Default for JournalMetrics {
+    fn default() -> Self {
+        Self {
+            bytes: Gauge::default(),
+            appended_bytes: Counter::default(),
+            fsync_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 17)),
+            group_size: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            corrupt_frames: Counter::default(),
+            refused: Counter::default(),
+        }
+    }
+}
+
+/// Everything that is counted.
+pub struct Telemetry {
+    registry: Registry,
+    streams: Streams,
+    plugins: Plugins,
+    /// The journal's counters.
+    pub journal: JournalMetrics,
+}
+
+/// A pair of families for one [`Volume`].
+type VolumeFamily = (Family<StreamLabel, Counter>, Family<StreamLabel, Counter>);
+
+struct Streams {
+    volumes: [VolumeFamily; 7],
+    delivered_objects: Family<StreamLabel, Counter>,
+    delivery_retries: Family<StreamLabel, Counter>,
+    freshness_ms: Family<StreamLabel, Gauge<i64>>,
+}
+
+struct Plugins {
+    calls: Family<PluginLabel, Counter>,
+    faults: Family<PluginLabel, Counter>,
+    log_lines: Family<PluginLabel, Counter>,
+    log_dropped_bytes: Family<PluginLabel, Counter>,
+    seconds: Family<PluginLabel, Histogram, fn() -> Histogram>,
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}
+
+impl Telemetry {
+    /// Registers everything.
+    pub fn new() -> Arc<Self> {
+        let mut registry = Registry::with_prefix("hydrant");
+        let journal = JournalMetrics::default();
+        registry.register("journal_bytes", "Bytes of all journal segments", journal.bytes.clone());
+        registry.register("journal_appended_bytes", "Bytes appended to the journal", journal.appended_bytes.clone());
+        registry.register("journal_fsync_seconds", "Time of one fdatasync", journal.fsync_seconds.clone());
+        registry.register("journal_group_requests", "Requests sharing one fdatasync", journal.group_size.clone());
+        registry.register("journal_corrupt_frames", "Damaged frames found", journal.corrupt_frames.clone());
+        registry.register("journal_refused_requests", "Puts refused for want of room", journal.refused.clone());
+        let streams = Streams::register(&mut registry);
+        let plugins = Plugins::register(&mut registry);
+        Arc::new(Self { registry, streams, plugins, journal })
+    }
+
+    /// The counters of one stream. Fetch once, keep.
+    pub fn stream(&self, account: &str, stream: &str) -> StreamMetrics {
+        let label = StreamLabel { account: account.to_owned(), stream: stream.to_owned() };
+        let volume = |at: usize| {
+            let (records, bytes) = &self.streams.volumes[at];
+            Volume { records: records.get_or_create_owned(&label), bytes: bytes.get_or_create_owned(&label) }
+        };
+        StreamMetrics {
+            accepted: volume(0),
+            durable: volume(1),
+            transformed: volume(2),
+            dropped: volume(3),
+            failed: volume(4),
+            sealed: volume(5),
+            delivered: volume(6),
+            delivered_objects: self.streams.delivered_objects.get_or_create_owned(&label),
+            delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
+            freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
+        }
+    }
+
+    /// Forgets a deleted stream, so that labels stay bounded by what exists.
+    pub fn forget_stream(&self, account: &str, stream: &str) {
+        let label = StreamLabel { account: account.to_owned(), stream: stream.to_owned() };
+        for (records, bytes) in &self.streams.volumes {
+            records.remove(&label);
+            bytes.remove(&label);
+        }
+        self.streams.delivered_objects.remove(&label);
+        self.streams.delivery_retries.remove(&label);
+        self.streams.freshness_ms.remove(&label);
+    }
+
+    /// The counters of one plugin. Fetch once, keep.
+    pub fn plugin(&self, plugin: &str) -> PluginMetrics {
+        let label = PluginLabel { plugin: plugin.to_owned() };
+        PluginMetrics {
+            calls: self.plugins.calls.get_or_create_owned(&label),
+            faults: self.plugins.faults.get_or_create_owned(&label),
+            log_lines: self.plugins.log_lines.get_or_create_owned(&label),
+            log_dropped_bytes: self.plugins.log_dropped_bytes.get_or_create_owned(&label),
+            seconds: self.plugins.seconds.get_or_create_owned(&label),
+        }
+    }
+
+    /// The text that `/metrics` answers.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _infallible = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Streams {
+    fn register(registry: &mut Registry) -> Self {
+        let words = [
+            ("api_accepted", "parsed and within limits"),
+            ("journal_durable", "acknowledged, covered by a finished fdatasync"),
+            ("process_transformed", "that came out of processing"),
+            ("process_dropped", "dropped by a plugin on purpose"),
+            ("process_failed", "sent to the error output"),
+            ("batch_sealed", "in a durable seal"),
+            ("deliver_delivered", "stored by the destination"),
+        ];
+        let volumes = words.map(|(name, help)| {
+            let family = VolumeFamily::default();
+            registry.register(format!("{name}_records"), format!("Records {help}"), family.0.clone());
+            registry.register(format!("{name}_bytes"), format!("Bytes {help}"), family.1.clone());
+            family
+        });
+        let streams = Self {
+            volumes,
+            delivered_objects: Family::default(),
+            delivery_retries: Family::default(),
+            freshness_ms: Family::default(),
+        };
+        let (objects, retries) = (streams.delivered_objects.clone(), streams.delivery_retries.clone());
+        registry.register("deliver_objects", "Objects stored by the destination", objects);
+        registry.register("deliver_retries", "Delivery attempts that failed and are repeated", retries);
+        let freshness = streams.freshness_ms.clone();
+        registry.register("deliver_freshness_milliseconds", "Age of the oldest undelivered record", freshness);
+        streams
+    }
+}
+
+impl Plugins {
+    fn register(registry: &mut Registry) -> Self {
+        let plugins = Self {
+            calls: Family::default(),
+            faults: Family::default(),
+            log_lines: Family::default(),
+            log_dropped_bytes: Family::default(),
+            seconds: Family::new_with_constructor(|| PluginMetrics::default().seconds),
+        };
+        registry.register("plugin_calls", "Calls of a plugin", plugins.calls.clone());
+        registry.register("plugin_faults", "Calls that trapped or broke a limit", plugins.faults.clone());
+        registry.register("plugin_log_lines", "Lines a plugin logged", plugins.log_lines.clone());
+        registry.register("plugin_log_dropped_bytes", "Log bytes over the limit", plugins.log_dropped_bytes.clone());
+        registry.register("plugin_seconds", "Time of one call", plugins.seconds.clone());
+        plugins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_appear_under_their_promised_names() {
+        let telemetry = Telemetry::new();
+        telemetry.stream("000000000000", "orders").durable.add(3, 30);
+        telemetry.plugin("clean").calls.inc();
+        let text = telemetry.render();
+        assert!(text.contains(r#"hydrant_journal_durable_records_total{account="000000000000",stream="orders"} 3"#));
+        assert!(text.contains(r#"hydrant_plugin_calls_total{plugin="clean"} 1"#));
+        telemetry.forget_stream("000000000000", "orders");
+        assert!(!telemetry.render().contains("orders"));
+    }
+}
