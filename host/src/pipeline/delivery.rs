@@ -4,7 +4,6 @@
 //! so that a dead destination costs disk, not memory. Refuses to give up: nothing acknowledged is thrown away here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -81,11 +80,11 @@ impl Delivery {
     }
 
     async fn pause(&self, attempts: u32, error: &DeliveryError) {
-        let asked = match error.verdict {
+        let floor = match error.verdict {
             Verdict::Retry(after) => after,
             Verdict::Reject | Verdict::Stop => None,
         };
-        let wait = self.context.backoff.delay(attempts, &self.context.random).max(asked.unwrap_or(Duration::ZERO));
+        let wait = self.context.backoff.wait(attempts, floor, &self.context.random);
         tracing::warn!(
             stream = %self.seal.stream, bucket = %self.seal.bucket, key = %self.seal.key, code = error.code, attempts,
             retry_in_ms = wait.as_millis(), error = %error, "delivery failed, will be repeated"
@@ -101,7 +100,7 @@ impl Delivery {
                 Ok(ready) => return ready,
                 Err(error) => {
                     attempts += 1;
-                    let wait = self.context.backoff.delay(attempts, &self.context.random);
+                    let wait = self.context.backoff.wait(attempts, None, &self.context.random);
                     tracing::error!(stream = %self.seal.stream, key = %self.seal.key, %error, "a sealed batch cannot be made, will be repeated");
                     tokio::time::sleep(wait).await;
                 }

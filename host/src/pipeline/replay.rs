@@ -3,21 +3,18 @@
 //! After a restart, or when a dead destination made us give back the memory of a sealed batch, its content is read
 //! and processed again by the code that ruled then. Refuses to change a seal: what it promised is what is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
 use crate::process::ChainError;
-use crate::record::{Batch, Content, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed};
+use crate::record::{Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed};
 
 use super::history::History;
 use super::{Context, work};
 
 /// Bytes read from the journal at once: large enough to be worth a plugin call, small enough to be held often.
 pub(crate) const READ_BYTES: usize = 1 << 20;
-
-/// How often a record may be in execution while the process dies before it is run alone, and then not at all.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 /// Why a sealed batch cannot be made again right now.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +74,7 @@ pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, poisonous: &[Se
         if from < bad {
             parts.push(chain.apply(slice(&batch, from..bad)));
         }
-        parts.push(chain.reject(slice(&batch, bad..bad + 1), "the process died whenever the plugin ran this record", ATTEMPTS));
+        parts.push(chain.reject(slice(&batch, bad..bad + 1), "the process died whenever the plugin ran this record", FATAL_ATTEMPTS));
         from = bad + 1;
     }
     if from < batch.end() {
@@ -157,23 +154,8 @@ fn gather(content: &mut Content, seal: &Seal, transformed: Transformed) {
     }
 }
 
-/// What the attempts found at recovery say: how often each range was in execution when the process died.
-///
-/// Attempts are noted one after another; the next one on a later range proves that the one before was survived.
-/// So an attempt was fatal when the next one in the journal does not lie after it, or when there is none.
-pub(crate) fn fatal_attempts(attempts: &[Attempt]) -> BTreeMap<(Sequence, Sequence), u32> {
-    let mut fatal = BTreeMap::new();
-    for (at, attempt) in attempts.iter().enumerate() {
-        let survived = attempts.get(at + 1).is_some_and(|next| next.first >= attempt.end);
-        if !survived && attempt.first < attempt.end {
-            *fatal.entry((attempt.first, attempt.end)).or_insert(0) += 1;
-        }
-    }
-    fatal
-}
-
-/// Records that were fatal alone as often as is allowed.
-pub(crate) fn poisonous(fatal: &BTreeMap<(Sequence, Sequence), u32>) -> BTreeSet<Sequence> {
-    let alone = fatal.iter().filter(|((first, end), times)| *end - *first == 1 && **times >= ATTEMPTS);
-    alone.map(|((first, _), _)| *first).collect()
+/// Records that were running alone, whenever the process died, as often as is allowed.
+pub(crate) fn poisonous(attempts: &[Attempt]) -> BTreeSet<Sequence> {
+    let alone = attempts.iter().filter(|one| one.end - one.first == 1 && one.count >= FATAL_ATTEMPTS);
+    alone.map(|one| one.first).collect()
 }

@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::batch::{Accumulator, Cut, name};
+use crate::batch::name::NameError;
+use crate::batch::{Accumulator, Cut};
 use crate::definition::{Definition, Processor};
-use crate::journal::{JournalError, ReadError, StreamState};
+use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
-use crate::record::{Batch, Epoch, PluginVersion, Seal, Sequence, StreamId, Transformed};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, PluginVersion, Seal, Sequence, StreamId, Transformed};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -60,10 +61,13 @@ pub(crate) struct Signals {
 pub(crate) enum RunnerError {
     /// The journal refuses everything from now on.
     #[error("the journal failed")]
-    Journal(#[from] JournalError),
+    Journal(#[from] AppendError),
     /// Durable records cannot be read.
     #[error("the journal cannot be read")]
     Read(#[from] ReadError),
+    /// An object cannot be named, although the definition was checked.
+    #[error("a batch cannot be named")]
+    Name(#[from] NameError),
     /// The runtime is going down.
     #[error(transparent)]
     Work(#[from] work::Gone),
@@ -88,7 +92,8 @@ pub(crate) struct Runner {
     replay_end: Sequence,
     /// Records below it may have been in execution when the process died.
     suspect_end: Sequence,
-    fatal: BTreeMap<(Sequence, Sequence), u32>,
+    /// What was running when the process died, and how often.
+    attempts: Vec<Attempt>,
     /// An attempt was noted in this life.
     attempted: bool,
     durable_end: watch::Receiver<Sequence>,
@@ -106,8 +111,7 @@ pub(crate) struct Runner {
 impl Runner {
     /// A runner that goes on where `state` says the stream was left.
     pub(crate) fn new(context: Arc<Context>, state: StreamState, clean: bool, metrics: StreamMetrics, signals: Signals) -> Self {
-        let fatal = replay::fatal_attempts(&state.attempts);
-        let poisonous = replay::poisonous(&fatal);
+        let poisonous = replay::poisonous(&state.attempts);
         let history = Arc::new(History::new(state.definitions, state.epochs, poisonous));
         let definition = Arc::clone(&signals.definition.borrow());
         let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
@@ -120,7 +124,7 @@ impl Runner {
             position: state.open_from,
             replay_end: state.marks.values().copied().max().unwrap_or(0),
             suspect_end: if clean { 0 } else { state.next },
-            fatal,
+            attempts: state.attempts,
             attempted: false,
             durable_end: context.journal.durable_end(state.id),
             plugins_changed: context.plugins.changed(),
@@ -135,7 +139,7 @@ impl Runner {
             context,
         };
         for seal in state.undelivered {
-            runner.send(Arc::new(seal), None);
+            runner.send(seal, None);
         }
         runner
     }
@@ -236,9 +240,8 @@ impl Runner {
 
     /// Notes, durably, that this batch is about to run, because running it may be what killed the process.
     async fn suspect(&mut self, batch: Batch) -> Result<Batch, RunnerError> {
-        let overlapping = self.fatal.iter().filter(|((first, end), _)| *first < batch.end() && batch.first < *end);
-        let times = overlapping.map(|(_, times)| *times).max().unwrap_or(0);
-        let batch = if times >= replay::ATTEMPTS { replay::slice(&batch, batch.first..batch.first + 1) } else { batch };
+        let overlapping = self.attempts.iter().filter(|one| one.first < batch.end() && batch.first < one.end);
+        let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS { replay::slice(&batch, batch.first..batch.first + 1) } else { batch };
         self.context.journal.attempt(self.stream, batch.first, batch.end()).await?;
         self.attempted = true;
         Ok(batch)
@@ -341,7 +344,8 @@ impl Runner {
 
     async fn seal_all(&mut self, cuts: impl IntoIterator<Item = Cut>) -> Result<(), RunnerError> {
         for cut in cuts {
-            let (seal, content) = self.plan(cut);
+            let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
+            let (seal, content) = cut.plan(self.stream, &self.definition, id, sealed_ms, &self.context.random)?;
             let mut share = self.context.budget.share();
             share.resize(usize::try_from(seal.content_bytes).unwrap_or(usize::MAX));
             self.share.resize(self.accumulator.bytes());
@@ -353,28 +357,6 @@ impl Runner {
         }
         self.share.resize(self.accumulator.bytes());
         Ok(())
-    }
-
-    /// Everything about a delivery, decided before anything is sent.
-    fn plan(&self, cut: Cut) -> (Seal, crate::record::Content) {
-        let id = self.context.random.uuid();
-        let key = name::object_key(&self.definition, &cut.partition, cut.oldest_arrived_ms, id, &self.context.random);
-        let seal = Seal {
-            id,
-            stream: self.stream,
-            partition: cut.partition,
-            first: cut.first,
-            end: cut.end,
-            open_from: cut.open_from,
-            definition_version: self.definition.version,
-            bucket: self.definition.destination.bucket.clone(),
-            key,
-            record_count: cut.record_count,
-            content_bytes: cut.content_bytes,
-            oldest_arrived_ms: cut.oldest_arrived_ms,
-            sealed_ms: self.context.clock.now_ms(),
-        };
-        (seal, cut.content)
     }
 
     fn send(&mut self, seal: Arc<Seal>, content: Option<(crate::record::Content, Share)>) {

@@ -4,39 +4,41 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::{Stream, StreamHandle, StreamStatus};
 use crate::definition::Definition;
 use crate::journal::StreamState;
-use crate::record::StreamId;
-use crate::telemetry::{StreamMetrics, Telemetry};
+use crate::telemetry::Telemetry;
 
 use super::Context;
-use super::runner::{Runner, RunnerError, Signals};
+use super::runner::{Runner, Signals};
 
 /// A stream in service.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) id: StreamId,
-    pub(crate) metrics: StreamMetrics,
+    handle: RwLock<StreamHandle>,
     definition: watch::Sender<Arc<Definition>>,
     cancelled: watch::Sender<bool>,
     oldest_ms: Arc<AtomicU64>,
-    task: std::sync::Mutex<Option<JoinHandle<Result<(), RunnerError>>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Running {
-    /// The definition in force.
-    pub(crate) fn definition(&self) -> Arc<Definition> {
-        Arc::clone(&self.definition.borrow())
+    /// What the API sees of it now.
+    pub(crate) fn handle(&self) -> StreamHandle {
+        Arc::clone(&self.handle.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes a new version rule from the next batch on.
+    /// Makes a new definition rule from the next batch on.
     pub(crate) fn update(&self, definition: Definition) {
-        self.definition.send_replace(Arc::new(definition));
+        let definition = Arc::new(definition);
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        *handle = Arc::new(Stream { definition: Arc::clone(&definition), ..Stream::clone(&handle) });
+        self.definition.send_replace(definition);
     }
 
     /// Age of the oldest undelivered record, milliseconds.
@@ -52,7 +54,7 @@ impl Running {
         self.cancelled.send_replace(true);
     }
 
-    fn take_task(&self) -> Option<JoinHandle<Result<(), RunnerError>>> {
+    fn take_task(&self) -> Option<JoinHandle<()>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -68,10 +70,10 @@ impl Streams {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(account)?.get(name).cloned()
     }
 
-    /// The streams of an account by name.
-    pub(crate) fn list(&self, account: &str) -> Vec<Arc<Running>> {
+    /// Names of an account's streams in plain string order.
+    pub(crate) fn names(&self, account: &str) -> Vec<String> {
         let accounts = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.get(account).into_iter().flat_map(|streams| streams.values().cloned()).collect()
+        accounts.get(account).into_iter().flat_map(|streams| streams.keys().cloned()).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Running>> {
@@ -93,8 +95,14 @@ impl Streams {
         draining: &watch::Receiver<bool>,
     ) -> Option<Arc<Running>> {
         let definition = Arc::new(state.definitions.last()?.clone());
-        let (account, name, id) = (definition.account_id.clone(), definition.name.clone(), state.id);
+        let (account, name) = (definition.account_id.clone(), definition.name.clone());
         let metrics = telemetry.stream(&account, &name);
+        let handle = Stream {
+            id: state.id,
+            definition: Arc::clone(&definition),
+            metrics: metrics.clone(),
+            status: StreamStatus::Active,
+        };
         let (definition_out, definition_in) = watch::channel(definition);
         let (cancelled_out, cancelled_in) = watch::channel(false);
         let oldest_ms = Arc::new(AtomicU64::new(0));
@@ -104,22 +112,22 @@ impl Streams {
             cancelled: cancelled_in,
             oldest_ms: Arc::clone(&oldest_ms),
         };
-        let runner = Runner::new(Arc::clone(context), state, clean, metrics.clone(), signals);
-        let failed = context.failed.clone();
+        let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals);
+        let context = Arc::clone(context);
+        let deleted = cancelled_out.subscribe();
         let task = tokio::spawn(async move {
             let ended = runner.run().await;
-            if let Err(error) = &ended {
-                failed.send_replace(Some(error.to_string()));
+            // A deleted stream's runner may stumble over its own absence.
+            if let Err(error) = ended && !*deleted.borrow() {
+                context.failed.send_replace(Some(format!("{:#}", anyhow::Error::from(error))));
             }
-            ended
         });
         let running = Arc::new(Running {
-            id,
-            metrics,
+            handle: RwLock::new(Arc::new(handle)),
             definition: definition_out,
             cancelled: cancelled_out,
             oldest_ms,
-            task: std::sync::Mutex::new(Some(task)),
+            task: Mutex::new(Some(task)),
         });
         let mut accounts = self.0.write().unwrap_or_else(PoisonError::into_inner);
         accounts.entry(account).or_default().insert(name, Arc::clone(&running));
@@ -129,7 +137,7 @@ impl Streams {
     /// Brings the gauges that depend on the time up to date.
     pub(crate) fn refresh(&self, now_ms: u64) {
         for running in self.all() {
-            running.metrics.freshness_ms.set(running.freshness_ms(now_ms));
+            running.handle().metrics.freshness_ms.set(running.freshness_ms(now_ms));
         }
     }
 
@@ -139,7 +147,7 @@ impl Streams {
             if let Some(task) = running.take_task()
                 && let Err(error) = task.await
             {
-                tracing::error!(stream = %running.id, %error, "a stream's task panicked");
+                tracing::error!(stream = %running.handle().definition.name, %error, "a stream's task panicked");
             }
         }
     }
