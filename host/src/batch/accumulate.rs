@@ -160,6 +160,9 @@ impl Accumulator {
     /// Sets each cut's `open_from`. Walks backwards from what is open now: before a cut was sealed, its partition was
     /// open from the cut's first input on.
     fn stamp(&self, mut cuts: Vec<Cut>) -> Vec<Cut> {
+        if cuts.is_empty() {
+            return cuts;
+        }
         let mut firsts: BTreeMap<Partition, Sequence> = BTreeMap::new();
         for (partition, buffer) in &self.buffers {
             firsts.extend(buffer.first().map(|first| (partition.clone(), first)));

@@ -22,9 +22,7 @@ const OVERHEAD_BYTES: usize = 512;
 const MAX_BYTES: usize = u32::MAX as usize - (1 << 20);
 
 pub(super) fn archive(payload: &[u8], id: &Uuid) -> Result<Vec<u8>, EncodeError> {
-    if payload.len() > MAX_BYTES {
-        return Err(EncodeError::Size(payload.len()));
-    }
+    check_size(payload.len())?;
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(LEVEL))
@@ -37,10 +35,25 @@ pub(super) fn archive(payload: &[u8], id: &Uuid) -> Result<Vec<u8>, EncodeError>
     Ok(writer.finish().map_err(EncodeError::Zip)?.into_inner())
 }
 
+fn check_size(bytes: usize) -> Result<(), EncodeError> {
+    if bytes > MAX_BYTES { Err(EncodeError::Size(bytes)) } else { Ok(()) }
+}
+
 /// As random as the seal's uuid and never equal to it.
 fn entry_name(id: &Uuid) -> Uuid {
     let digest = Sha256::new().chain_update(b"zip entry").chain_update(id.as_bytes()).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_need_the_64_bit_extension_are_refused() {
+        check_size(MAX_BYTES).unwrap();
+        assert!(matches!(check_size(MAX_BYTES + 1), Err(EncodeError::Size(_))));
+    }
 }

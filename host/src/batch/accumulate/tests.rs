@@ -146,6 +146,15 @@ fn never_splits_what_one_input_has() {
 }
 
 #[test]
+fn never_splits_the_rejections_of_one_input() {
+    let mut batch = transformed(&[Fate::Rejected(0), Fate::Rejected(0)], 0..2);
+    batch.rejected = vec![rejected(0, 60), rejected(0, 60), rejected(0, 60), rejected(1, 200)];
+    let cuts = new(100, 300).add(batch, 0);
+    assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 2)]);
+    assert_eq!(cuts.iter().map(|cut| cut.record_count).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[test]
 fn cuts_by_age_counted_from_the_first_record() {
     let fates = outputs(&[1, 1, 1]);
     let mut accumulator = new(100, 60);
@@ -195,6 +204,28 @@ fn memory_pressure_takes_the_largest_buffer() {
     let cut = accumulator.cut_largest().unwrap();
     assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (FAILED, 0, 1, 3));
     assert_eq!((accumulator.cut_largest(), accumulator.bytes()), (None, 0));
+}
+
+#[test]
+fn memory_pressure_takes_records_without_bytes_too() {
+    let fates = [Fate::Rejected(1), Fate::Outputs(vec![0])];
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..2), 0);
+    assert_eq!(accumulator.cut_largest().map(|cut| cut.partition), Some(FAILED));
+    let cut = accumulator.cut_largest().unwrap();
+    assert_eq!((cut.partition, cut.record_count, cut.content_bytes, cut.open_from), (Partition::Main, 1, 0, 2));
+}
+
+/// A range that the journal lost is skipped by the pipeline; what is around it is cut as ever.
+#[test]
+fn lost_inputs_leave_no_trace() {
+    let fates = outputs(&[1, 2, 3, 4, 5]);
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..2), 0);
+    accumulator.add(transformed(&fates, 4..5), 0);
+    let cuts = accumulator.flush();
+    assert_eq!(spans(&cuts), [(0, 5, 5)]);
+    assert_eq!((cuts[0].record_count, cuts[0].content_bytes), (3, 8));
 }
 
 /// Size hints count the bytes of rejected records; their bookkeeping has a limit of its own.

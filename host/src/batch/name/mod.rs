@@ -13,4 +13,5 @@ mod pattern;
 mod prefix;
 
 pub use key::{NameError, check, object_key, time_zone};
+pub use pattern::PatternError;
 pub use prefix::{Place, Prefix, PrefixError, Warning};

@@ -332,10 +332,11 @@ const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursd
 mod tests {
     use super::*;
 
-    /// Written by `java.time` 17 with `Locale.US`: pattern, zone, milliseconds since 1970 and the text, tab-separated.
+    /// Pattern, zone, milliseconds since 1970 and text, tab-separated, written by OpenJDK 17.0.15:
+    /// `DateTimeFormatter.ofPattern(pattern, Locale.US).format(Instant.ofEpochMilli(ms).atZone(ZoneId.of(zone)))`.
     const PRINTED: &str = include_str!("printed_by_java.tsv");
 
-    /// Refused by `java.time` 17: pattern and message, tab-separated.
+    /// Pattern and the message of the `IllegalArgumentException` that the same call throws, tab-separated.
     const REFUSED: &str = include_str!("refused_by_java.tsv");
 
     #[test]

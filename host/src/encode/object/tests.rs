@@ -123,6 +123,7 @@ fn zip_is_one_deflated_entry_named_by_a_uuid() {
         assert_eq!(archive.len(), 1);
         let mut entry = archive.by_index(0).unwrap();
         assert_eq!(entry.compression(), ::zip::CompressionMethod::Deflated);
+        assert_eq!(entry.last_modified(), Some(::zip::DateTime::default()));
         let name = Uuid::parse_str(&entry.name().unwrap()).unwrap();
         assert_eq!(name.get_version_num(), 4);
         assert_ne!(name, ID);

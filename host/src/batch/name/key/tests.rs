@@ -1,5 +1,7 @@
 //! Names of objects, and prefixes that are refused.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::record::ErrorOutput::ProcessingFailed;
 
@@ -225,4 +227,52 @@ fn frequent_mistakes_are_reproduced_with_a_warning() {
 fn an_instant_beyond_the_calendar_still_gets_a_name() {
     let key = key(destination("", ""), Partition::Main, u64::MAX).unwrap();
     assert!(key.starts_with("9999/12/30/"), "{key}");
+}
+
+/// Text that is often a prefix, and often almost one.
+fn prefix() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[a-zA-Z0-9/=_.!{}' é-]{0,12}",
+        "!\\{timestamp:[yYMLdDQqwWEecHhKkmsSAnNaVzOXxZ/'\\[\\]-]{1,8}\\}",
+        Just("!{timestamp:yyyy/MM/dd/HH/}".to_owned()),
+        Just("!{firehose:random-string}".to_owned()),
+        Just("!{firehose:error-output-type}".to_owned()),
+        Just("/../".to_owned()),
+        (0..300_usize).prop_map(|length| "x".repeat(length)),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Row X10, and the promise of [`check`]: what it lets pass gets a legal key for every partition at any time.
+    #[test]
+    fn what_is_checked_is_named(
+        data in prefix(),
+        error in prop_oneof![prefix(), Just(ERRORS.to_owned())],
+        zone in prop::sample::select(vec!["", "Asia/Tokyo", "America/Argentina/ComodRivadavia", "Africa/Monrovia"]),
+        instant_ms in prop_oneof![0..4_000_000_000_000_u64, any::<u64>()],
+    ) {
+        let mut destination = destination(&data, &error);
+        destination.time_zone = zone.to_owned();
+        destination.file_extension = ".x".repeat(64);
+        if check(&destination).is_err() {
+            return Ok(());
+        }
+        for partition in [Partition::Main, FAILED] {
+            let key = key(destination.clone(), partition, instant_ms);
+            let key = key.map_err(|error| TestCaseError::fail(format!("{data:?} {error:?}")))?;
+            prop_assert!(key.len() <= KEY_BYTES);
+            prop_assert!(!key.split('/').any(|segment| segment == "." || segment == ".."), "{}", key);
+            let literal = if partition_is_main(&key) || error.is_empty() { &data } else { &error };
+            let literal = literal.split("!{").next().unwrap_or_default();
+            prop_assert!(key.starts_with(literal), "{} is not below {}", key, literal);
+        }
+    }
+}
+
+/// Objects of the data partition are the ones with an extension.
+fn partition_is_main(key: &str) -> bool {
+    key.ends_with(".x")
 }
