@@ -25,4 +25,7 @@ mod service;
 mod store;
 mod uploads;
 
+#[cfg(test)]
+mod tests;
+
 pub use server::{Embedded, EmbeddedError};

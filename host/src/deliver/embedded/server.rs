@@ -22,8 +22,18 @@ use super::store::{Store, StoreError, sync_folder};
 use crate::deliver::s3::Credentials;
 use crate::runtime::Random;
 
-/// Connections served at once; more wait in the kernel's queue. Each holds at most about 2 MiB.
-const MOST_CONNECTIONS: usize = 64;
+/// What the server takes at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections served at once; more wait in the kernel's queue. Each holds at most about 2 MiB.
+    pub(super) connections: usize,
+    /// Body of one request.
+    pub(super) body_bytes: u64,
+}
+
+/// 64 connections hold 128 MiB at worst; 5 GiB is S3's own limit for a single put.
+pub(super) const LIMITS: Limits = Limits { connections: 64, body_bytes: 5 << 30 };
+
 /// Time a client may take over its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The key id people see; the secret is generated.
@@ -77,6 +87,15 @@ pub struct Embedded {
 impl Embedded {
     /// Opens (or makes) the folder and serves it on `listen`, a loopback address.
     pub async fn start(directory: &Path, listen: SocketAddr, random: Arc<Random>) -> Result<Self, EmbeddedError> {
+        Self::start_with(directory, listen, random, LIMITS).await
+    }
+
+    pub(super) async fn start_with(
+        directory: &Path,
+        listen: SocketAddr,
+        random: Arc<Random>,
+        limits: Limits,
+    ) -> Result<Self, EmbeddedError> {
         if !listen.ip().is_loopback() {
             return Err(EmbeddedError::NotLoopback(listen));
         }
@@ -94,10 +113,11 @@ impl Embedded {
         let listener = TcpListener::bind(listen).await.map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         let store = Arc::new(store);
-        let mut builder = S3ServiceBuilder::new(Service { store: Arc::clone(&store), random });
+        let mut builder =
+            S3ServiceBuilder::new(Service { store: Arc::clone(&store), random, most_body_bytes: limits.body_bytes });
         let secret = credentials.secret_access_key.expose_secret();
         builder.set_auth(SimpleAuth::from_single(credentials.access_key_id.as_str(), secret));
-        let serving = tokio::spawn(serve(listener, builder.build()));
+        let serving = tokio::spawn(serve(listener, builder.build(), limits.connections));
         Ok(Self { address, credentials, credentials_file, store, serving })
     }
 
@@ -143,8 +163,8 @@ impl Drop for Embedded {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn serve(listener: TcpListener, service: S3Service, most_connections: usize) {
+    let places = Arc::new(Semaphore::new(most_connections));
     // Connections end with the server, because the set is dropped with it.
     let mut connections = JoinSet::new();
     loop {

@@ -17,8 +17,6 @@ use super::store::{Attributes, Incoming, Opened, Overwrite, Store, StoreError};
 use super::uploads::{Upload, hex};
 use crate::runtime::Random;
 
-/// Largest body of one request: S3's own limit for a single put.
-const MOST_BODY_BYTES: u64 = 5 << 30;
 /// Longest silence inside a body; the sender is gone then.
 const BODY_SILENCE: Duration = Duration::from_secs(60);
 /// Body bytes gathered before a thread writes them, and read at once on the way out.
@@ -32,6 +30,7 @@ const MOST_PARTS: i32 = 10_000;
 pub(super) struct Service {
     pub(super) store: Arc<Store>,
     pub(super) random: Arc<Random>,
+    pub(super) most_body_bytes: u64,
 }
 
 impl Service {
@@ -60,7 +59,7 @@ impl Service {
             if block.len() < BLOCK_BYTES && !ended {
                 continue;
             }
-            if incoming.length + block.len() as u64 > MOST_BODY_BYTES {
+            if incoming.length + block.len() as u64 > self.most_body_bytes {
                 return Err(s3_error!(EntityTooLarge));
             }
             let full = std::mem::take(&mut block);

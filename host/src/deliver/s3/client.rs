@@ -36,7 +36,7 @@ pub enum ConnectError {
 }
 
 /// Makes a client. Credentials are looked up at the first request, so a host starts without network.
-pub(super) async fn connect(settings: &Settings) -> Result<Client, ConnectError> {
+pub(in crate::deliver) async fn connect(settings: &Settings) -> Result<Client, ConnectError> {
     let url = match &settings.endpoint {
         Endpoint::Aws => None,
         Endpoint::Url(url) => Some(checked(url, settings)?),

@@ -6,6 +6,10 @@ mod multipart;
 mod settings;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::ConnectError;
+pub(in crate::deliver) use client::connect;
 pub use settings::{Checksums, Credentials, Endpoint, Settings};
 pub use upload::S3;

@@ -109,3 +109,15 @@ impl Observer for Recorder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::testing::conformance;
+
+    #[tokio::test]
+    async fn conforms() {
+        let memory = Memory::new("b");
+        conformance(&memory, &memory).await.unwrap();
+    }
+}

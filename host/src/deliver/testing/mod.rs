@@ -4,7 +4,9 @@
 mod conformance;
 mod fake;
 mod memory;
+mod reader;
 
 pub use conformance::{Peer, Stored, Violation, conformance, object, patterned};
 pub use fake::{Fake, Fault, Operation};
 pub use memory::{Memory, Recorder};
+pub use reader::Reader;
