@@ -245,7 +245,7 @@ impl Loader<'_> {
         let path_style = self.document.flag(&keys::S3_PATH_STYLE);
         let listen = self.document.text(&keys::S3_LISTEN, |text| {
             let listen = address(text)?;
-            let what = format!("{listen} is not on loopback, and the embedded server asks nobody for a key");
+            let what = format!("{listen} is not on loopback, and the embedded server is for this machine only");
             if listen.ip().is_loopback() { Ok(listen) } else { Err(Wrong::new(what, "listen on 127.0.0.1")) }
         });
         let timeout = Duration::from_secs(self.document.number(&keys::S3_TIMEOUT_SECONDS));

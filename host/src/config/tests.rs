@@ -164,7 +164,7 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
         "[s3]\nlisten = \"0.0.0.0:9000\"",
         "s3.listen",
         Some(2),
-        "0.0.0.0:9000 is not on loopback, and the embedded server asks nobody for a key",
+        "0.0.0.0:9000 is not on loopback, and the embedded server is for this machine only",
         "listen on 127.0.0.1",
     );
     let endpoint = r#"write "embedded", a URL such as "http://127.0.0.1:9000", or leave it out for AWS"#;
