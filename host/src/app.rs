@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Health};
+use crate::admin::{Admin, Health};
 use crate::api;
 use crate::batch::name;
 use crate::cli::{Host, Journals};
@@ -32,7 +32,7 @@ pub struct App {
     pipeline: Arc<Pipeline>,
     health: Health,
     api: Door,
-    admin: Door,
+    admin: Admin,
     embedded: Option<Arc<deliver::Embedded>>,
     grace: std::time::Duration,
 }
@@ -66,8 +66,8 @@ impl Host for App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random = Arc::new(Random::from_system());
         let telemetry = Telemetry::new();
-        let health = Health::default();
-        let (admin_listener, admin_address) = listen(settings.admin.listen, "admin.listen").await?;
+        let health = Health::starting();
+        let admin = Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone()).await?;
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
         let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
         let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry))?;
@@ -82,16 +82,6 @@ impl Host for App {
             random: Arc::clone(&random),
             telemetry: Arc::clone(&telemetry),
         }));
-        let admin = {
-            let (close, closed) = oneshot::channel();
-            let (health, shown) = (health.clone(), Arc::clone(&pipeline));
-            let render = move || {
-                shown.refresh_metrics();
-                telemetry.render()
-            };
-            let server = tokio::spawn(admin::serve(admin_listener, health, render, async { drop(closed.await) }));
-            Door { address: admin_address, close, server }
-        };
         let api = {
             let (close, closed) = oneshot::channel();
             let backend = Arc::new(pipeline.backend());
@@ -99,7 +89,7 @@ impl Host for App {
             let server = tokio::spawn(api::serve(api_listener, settings, backend, clock, random, async { drop(closed.await) }));
             Door { address: api_address, close, server }
         };
-        health.ready();
+        health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })
     }
 
@@ -108,24 +98,29 @@ impl Host for App {
     }
 
     fn admin_address(&self) -> SocketAddr {
-        self.admin.address
+        self.admin.address()
     }
 
     fn s3_address(&self) -> Option<SocketAddr> {
         self.embedded.as_ref().map(|server| server.address())
     }
 
+    async fn ensure_bucket(&self, bucket: &str) -> anyhow::Result<()> {
+        let embedded = self.embedded.as_ref().context("there is no embedded S3 server")?;
+        Ok(embedded.ensure_bucket(bucket).await?)
+    }
+
     async fn broken(&self) -> anyhow::Error {
         let reason = self.pipeline.failed().await;
-        self.health.unready(&reason);
+        self.health.hold("host", &reason);
         anyhow::anyhow!(reason)
     }
 
     async fn drained(self) -> anyhow::Result<()> {
-        self.health.unready("stopping");
+        self.health.hold("stop", "stopping");
         self.api.close().await;
         let stopped = self.pipeline.stop(self.grace).await;
-        self.admin.close().await;
+        drop(self.admin);
         match stopped {
             Stopped::Drained => Ok(()),
             Stopped::Undelivered => Err(anyhow::anyhow!("time ran out before everything was delivered")),
@@ -152,8 +147,7 @@ async fn open_journal(
     telemetry: &Telemetry,
 ) -> anyhow::Result<(Journal, journal::Recovered)> {
     let directory = settings.data_dir.join(JOURNAL);
-    let storage = journal::Disk::open(&directory)
-        .with_context(|| format!("cannot use data_dir {}", settings.data_dir.display()))?;
+    let storage = journal::Disk::new(directory);
     let limits = journal::Settings {
         segment_bytes: settings.journal.segment_bytes,
         capacity_bytes: settings.journal.capacity_bytes,
@@ -230,7 +224,11 @@ fn api_settings(settings: &Settings) -> api::Settings {
         region: settings.region.clone(),
         stream_quota: STREAM_QUOTA,
         names: api::NameRules {
-            destination: |destination| name::check(destination).map(drop).map_err(|error| error.to_string()),
+            prefix: |text, place| {
+                let place = if place == api::PrefixPlace::Data { name::Place::Data } else { name::Place::Error };
+                name::Prefix::parse(text, place).map(drop).map_err(|error| error.to_string())
+            },
+            time_zone: |zone| name::time_zone(zone).is_ok(),
         },
         limits: api::Limits::default(),
     }

@@ -35,6 +35,9 @@ const DELIVERIES_AT_ONCE: usize = 32;
 /// Sealed batches being made again at once; each may need its whole size in memory.
 const REBUILDS_AT_ONCE: usize = 2;
 
+/// How often gauges that depend on the time are brought up to date: well inside any scrape interval.
+const REFRESH: Duration = Duration::from_secs(1);
+
 /// What every stream's task needs.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -129,9 +132,17 @@ impl Pipeline {
             telemetry: parts.telemetry,
             draining: watch::Sender::new(false),
         };
+        let (streams, clock) = (Arc::downgrade(&pipeline.streams), Arc::clone(&pipeline.context.clock));
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(REFRESH);
+            while let Some(streams) = streams.upgrade() {
+                streams.refresh(clock.now_ms());
+                ticks.tick().await;
+            }
+        });
         for state in parts.recovered.streams {
             let draining = pipeline.draining.subscribe();
-            pipeline.streams.start(&pipeline.context, state, parts.recovered.clean, &pipeline.telemetry, &draining);
+            pipeline.streams.start(&pipeline.context, state, parts.recovered.is_clean, &pipeline.telemetry, &draining);
         }
         pipeline
     }
@@ -147,11 +158,6 @@ impl Pipeline {
         }
     }
 
-    /// Brings the gauges that depend on the time up to date.
-    pub fn refresh_metrics(&self) {
-        self.streams.refresh(self.context.clock.now_ms());
-    }
-
     /// Resolves with a reason when the host must stop because a stream or the journal failed.
     pub async fn failed(&self) -> String {
         let mut failed = self.context.failed.subscribe();
@@ -165,10 +171,7 @@ impl Pipeline {
     }
 
     /// Seals and delivers what is there, for at most `grace`, then closes the journal. Puts must have stopped.
-    ///
-    /// # Errors
-    /// When the journal cannot be closed cleanly.
-    pub async fn stop(self, grace: Duration) -> Result<Stopped, journal::JournalError> {
+    pub async fn stop(&self, grace: Duration) -> Stopped {
         self.draining.send_replace(true);
         let drained = tokio::time::timeout(grace, self.streams.join()).await;
         let stopped = if drained.is_ok() { Stopped::Drained } else { Stopped::Undelivered };
@@ -176,6 +179,11 @@ impl Pipeline {
             running.cancel();
         }
         self.context.journal.clone().close().await;
-        Ok(stopped)
+        stopped
     }
+}
+
+/// Resolves when the signal is true, or when nobody can say so any more.
+pub(crate) async fn is_true(signal: &mut watch::Receiver<bool>) {
+    drop(signal.wait_for(|value| *value).await);
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
-
 use super::destination::{DeliveryError, Destination, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
-use super::retry::{Observer, Policy, Retrying};
+use super::retry::Policy;
 use super::s3::{ConnectError, Endpoint, S3, Settings};
 use crate::record::Object;
 use crate::runtime::Random;
@@ -26,7 +24,7 @@ pub enum BuildError {
 /// What [`build`] makes.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Repeats until success or `stop`.
+    /// Tries each delivery once.
     pub destination: Arc<dyn Destination>,
     /// The server inside, if there is one; it lives as long as the destination.
     pub embedded: Option<Arc<Embedded>>,
@@ -37,8 +35,6 @@ pub async fn build(
     settings: Settings,
     policy: Policy,
     random: Arc<Random>,
-    observer: Arc<dyn Observer>,
-    stop: watch::Receiver<bool>,
 ) -> Result<Delivery, BuildError> {
     let mut settings = settings;
     let embedded = match &settings.endpoint {
@@ -55,11 +51,10 @@ pub async fn build(
         Endpoint::Aws | Endpoint::Url(_) => None,
     };
     let s3 = S3::connect(settings, policy, Arc::clone(&random)).await?;
-    let inner: Arc<dyn Destination> = match &embedded {
+    let destination: Arc<dyn Destination> = match &embedded {
         Some(server) => Arc::new(Local { s3, server: Arc::clone(server) }),
         None => Arc::new(s3),
     };
-    let destination = Arc::new(Retrying::new(inner, policy, random, observer, stop));
     Ok(Delivery { destination, embedded })
 }
 

@@ -45,7 +45,11 @@ impl Backend for PipelineBackend {
             AppendError::Full => Refusal::Full,
             AppendError::UnknownStream(_) => Refusal::Gone,
             AppendError::Poisoned | AppendError::Closed => Refusal::Stopped,
-            AppendError::Busy | AppendError::TooLarge { .. } | AppendError::Columns | AppendError::TooManySeals(_) => Refusal::Busy,
+            AppendError::Busy
+            | AppendError::TooLarge { .. }
+            | AppendError::Columns
+            | AppendError::Empty
+            | AppendError::TooManySeals(_) => Refusal::Busy,
         })?;
         stream.metrics.durable.add(count, bytes);
         Ok(first)

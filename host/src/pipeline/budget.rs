@@ -53,10 +53,6 @@ impl Budget {
         self.0.limit_bytes / 2 / self.0.holders.load(Ordering::Relaxed).max(1)
     }
 
-    /// Resolves when bytes were returned since the call.
-    pub(crate) async fn freed(&self) {
-        self.0.freed.notified().await;
-    }
 }
 
 impl Share {

@@ -15,7 +15,7 @@ use crate::telemetry::StreamMetrics;
 use super::Context;
 use super::budget::Share;
 use super::history::History;
-use super::replay;
+use super::{is_true, replay};
 
 /// Attempts a body is kept in memory for; after that the destination is taken to be down for a while.
 const ATTEMPTS_IN_MEMORY: u32 = 3;
@@ -48,7 +48,7 @@ impl Delivery {
         let mut cancelled = self.cancelled.clone();
         tokio::select! {
             () = self.until_stored() => {}
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Ended::Cancelled,
+            () = is_true(&mut cancelled) => return Ended::Cancelled,
         }
         self.context.journal.delivered(self.seal.stream, self.seal.id);
         self.metrics.delivered.add(self.seal.record_count, self.seal.content_bytes);

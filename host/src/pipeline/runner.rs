@@ -28,7 +28,7 @@ use super::Context;
 use super::budget::Share;
 use super::delivery::{Delivery, Ended};
 use super::history::History;
-use super::{replay, work};
+use super::{is_true, replay, work};
 
 /// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
 /// the destination busy while the next batch fills.
@@ -110,7 +110,15 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// A runner that goes on where `state` says the stream was left.
-    pub(crate) fn new(context: Arc<Context>, state: StreamState, clean: bool, metrics: StreamMetrics, signals: Signals) -> Self {
+    /// None when the journal does not know the stream any more.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        state: StreamState,
+        clean: bool,
+        metrics: StreamMetrics,
+        signals: Signals,
+    ) -> Option<Self> {
+        let durable_end = context.journal.durable_end(state.id)?;
         let poisonous = replay::poisonous(&state.attempts);
         let history = Arc::new(History::new(state.definitions, state.epochs, poisonous));
         let definition = Arc::clone(&signals.definition.borrow());
@@ -126,7 +134,7 @@ impl Runner {
             suspect_end: if clean { 0 } else { state.next },
             attempts: state.attempts,
             attempted: false,
-            durable_end: context.journal.durable_end(state.id),
+            durable_end,
             plugins_changed: context.plugins.changed(),
             current: None,
             holding: false,
@@ -141,7 +149,7 @@ impl Runner {
         for seal in state.undelivered {
             runner.send(seal, None);
         }
-        runner
+        Some(runner)
     }
 
     /// Runs until drained or until the journal fails.
@@ -156,7 +164,7 @@ impl Runner {
             }
             let deadline = self.accumulator.deadline_ms().map(|at| self.context.instant(at));
             tokio::select! {
-                _ = self.signals.cancelled.wait_for(|cancelled| *cancelled) => return Ok(()),
+                () = is_true(&mut self.signals.cancelled) => return Ok(()),
                 Some(processed) = self.in_flight.next() => {
                     self.accept(processed?).await?;
                 }

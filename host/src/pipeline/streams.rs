@@ -112,7 +112,7 @@ impl Streams {
             cancelled: cancelled_in,
             oldest_ms: Arc::clone(&oldest_ms),
         };
-        let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals);
+        let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;
         let context = Arc::clone(context);
         let deleted = cancelled_out.subscribe();
         let task = tokio::spawn(async move {
