@@ -1,4 +1,5 @@
 //! S3 delivery against two servers from other hands. Each test runs on both.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::sync::Arc;
 use std::time::Duration;
