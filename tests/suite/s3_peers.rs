@@ -15,6 +15,8 @@ const LARGE: usize = 20 << 20;
 fn settings(url: String, peer: &S3Peer) -> Settings {
     let mut settings = Settings::new(Endpoint::Url(url), "us-east-1");
     settings.plaintext = true;
+    // So that the suites' large objects go in parts.
+    settings.multipart_threshold_bytes = 16 << 20;
     settings.credentials = Some(Credentials {
         access_key_id: peer.access_key_id.to_owned(),
         secret_access_key: peer.secret_access_key.to_owned().into(),
