@@ -29,6 +29,8 @@ fn random() -> Arc<Random> {
 fn settings_for(server: &Embedded) -> Settings {
     let mut settings = Settings::new(Endpoint::Url(server.url()), "us-east-1");
     settings.plaintext = true;
+    // So that the suites' large objects go in parts.
+    settings.multipart_threshold_bytes = 16 << 20;
     settings.credentials = Some(server.credentials().clone());
     settings
 }

@@ -90,8 +90,9 @@ impl Settings {
             attempt_timeout: Duration::from_secs(30),
             // A 64 MiB object over a bad 2 Mbit/s line still arrives.
             slowest_bytes_per_second: 256 * 1024,
-            // Below it one request is cheaper; above it a failure repeats 8 MiB, not everything.
-            multipart_threshold_bytes: 16 << 20,
+            // Parts cost about 1.5 times the CPU of one put (benches/upload.rs: hashed once more, four requests more);
+            // above this size what a failure repeats weighs more.
+            multipart_threshold_bytes: 64 << 20,
             part_bytes: 8 << 20,
             part_attempts: 4,
         }

@@ -16,6 +16,8 @@ const LARGE: usize = 17 << 20;
 fn settings(fake: &Fake) -> Settings {
     let mut settings = Settings::new(Endpoint::Url(fake.url()), "us-east-1");
     settings.plaintext = true;
+    // So that the suites' large objects go in parts.
+    settings.multipart_threshold_bytes = 16 << 20;
     settings.credentials =
         Some(Credentials { access_key_id: "id".to_owned(), secret_access_key: "secret".to_owned().into() });
     settings

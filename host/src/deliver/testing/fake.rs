@@ -191,7 +191,7 @@ async fn handle(
     }
 }
 
-fn take_fault(faults: &mut Vec<(Operation, usize, Fault)>, operation: Operation) -> Option<Fault> {
+fn take_fault(faults: &mut [(Operation, usize, Fault)], operation: Operation) -> Option<Fault> {
     let at = faults.iter().position(|(of, left, _)| *of == operation && *left > 0)?;
     faults[at].1 -= 1;
     Some(faults[at].2)

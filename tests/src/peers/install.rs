@@ -1,0 +1,50 @@
+//! Installs a peer once: into a folder that appears by one rename, so that an interrupted installation is begun anew.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of `name`, filled by `fill` unless an earlier run did.
+pub(super) fn installed(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    let all = build_folder().join("peers");
+    fs::create_dir_all(&all).expect("the build directory is writable");
+    let ready = all.join(name);
+    // Two test processes may want the same peer at once.
+    let lock = File::create(all.join(format!("{name}.lock"))).expect("the build directory is writable");
+    lock.lock().expect("the build directory's filesystem knows locks");
+    if !ready.is_dir() {
+        let unfinished = all.join(format!("{name}.unfinished"));
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                panic!("cannot clear {unfinished:?}: {error}")
+            }
+            _ => {}
+        }
+        fs::create_dir(&unfinished).expect("the build directory is writable");
+        fill(&unfinished);
+        fs::rename(&unfinished, &ready).expect("the build directory is writable");
+    }
+    ready
+}
+
+/// Runs a command of the test machine and demands success.
+pub(super) fn run<I: AsRef<OsStr>>(program: &str, arguments: &[I], environment: &[(&str, &Path)]) {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().copied());
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => panic!("cannot run {program}, which this peer needs: {error}"),
+    };
+    if !output.status.success() {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        panic!("{program} failed with {}\n{out}\n{err}", output.status);
+    }
+}
+
+/// `target/`: test binaries lie in `target/PROFILE/deps/`.
+pub(super) fn build_folder() -> PathBuf {
+    let binary = std::env::current_exe().expect("a running binary has a path");
+    let folder = binary.ancestors().nth(3).expect("test binaries lie in target/PROFILE/deps");
+    folder.to_owned()
+}

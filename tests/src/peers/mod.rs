@@ -1,0 +1,12 @@
+//! Real servers from other hands, installed and started by the tests that talk to them.
+//!
+//! What is fetched is kept in the build directory, `target/peers/NAME-VERSION/`, so only the first run fetches. A peer
+//! listens on a free loopback port, keeps its files in a folder of its own and ends with its guard. A peer that cannot
+//! be installed or does not start is a failed test, never a skipped one.
+
+mod install;
+mod proxy;
+mod s3;
+
+pub use proxy::Proxy;
+pub use s3::{S3Peer, s3proxy, versitygw};

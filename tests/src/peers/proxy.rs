@@ -1,0 +1,130 @@
+//! A TCP proxy that loses answers: the request reaches the server and is carried out, then the connection is cut.
+//!
+//! It knows just enough HTTP/1.1 to tell requests on one connection apart: a client speaks again only after its answer.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// The proxy; stops when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    script: Arc<Mutex<Script>>,
+    serving: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    /// Method, text in the request line, how many answers are still to be lost.
+    losses: Vec<(&'static str, &'static str, usize)>,
+    requests: Vec<String>,
+}
+
+impl Proxy {
+    /// Listens on a free loopback port and forwards to `server`.
+    pub async fn start(server: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let script: Arc<Mutex<Script>> = Arc::default();
+        let (server, shared) = (server.to_owned(), Arc::clone(&script));
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, script) = (server.clone(), Arc::clone(&shared));
+                connections.spawn(async move {
+                    // However it ends, both sockets close.
+                    let _ended = forward(client, &server, &script).await;
+                });
+            }
+        });
+        Self { address, script, serving }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Loses the answers to the next `count` requests with this method whose request line contains `part`.
+    pub fn lose_answers(&self, method: &'static str, part: &'static str, count: usize) {
+        lock(&self.script).losses.push((method, part, count));
+    }
+
+    /// Requests so far with this method whose request line contains `part`.
+    pub fn requests(&self, method: &str, part: &str) -> usize {
+        let script = lock(&self.script);
+        script.requests.iter().filter(|line| line.starts_with(method) && line.contains(part)).count()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
+    script.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    let (mut client_in, mut client_out) = client.split();
+    let (mut server_in, mut server_out) = server.split();
+    let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    // The request being answered; `None` after an answer began, until the client speaks again.
+    let mut request: Option<String> = None;
+    let mut head: Vec<u8> = Vec::new();
+    loop {
+        tokio::select! {
+            read = client_in.read(&mut up) => {
+                let chunk = &up[..read?];
+                if chunk.is_empty() {
+                    return Ok(());
+                }
+                if request.is_none() {
+                    head.extend_from_slice(chunk);
+                    if let Some(end) = head.iter().position(|byte| *byte == b'\n') {
+                        let line = String::from_utf8_lossy(&head[..end]).trim_end().to_owned();
+                        lock(script).requests.push(line.clone());
+                        request = Some(line);
+                        head.clear();
+                    }
+                }
+                server_out.write_all(chunk).await?;
+            }
+            read = server_in.read(&mut down) => {
+                let chunk = &down[..read?];
+                if chunk.is_empty() {
+                    return Ok(());
+                }
+                let only_invites = chunk.starts_with(b"HTTP/1.1 100");
+                if let Some(line) = request.take_if(|_| !only_invites)
+                    && loses(script, &line)
+                {
+                    return Ok(());
+                }
+                client_out.write_all(chunk).await?;
+            }
+        }
+    }
+}
+
+fn loses(script: &Mutex<Script>, line: &str) -> bool {
+    let mut script = lock(script);
+    let found = script
+        .losses
+        .iter_mut()
+        .find(|(method, part, left)| *left > 0 && line.starts_with(method) && line.contains(part));
+    match found {
+        Some((_, _, left)) => {
+            *left -= 1;
+            true
+        }
+        None => false,
+    }
+}
