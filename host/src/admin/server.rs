@@ -181,7 +181,10 @@ mod tests {
         assert!(ask(admin.address(), "GET /healthz").await.starts_with("HTTP/1.1 200 "));
         health.clear("start");
         let answer = ask(admin.address(), "GET /readyz").await;
-        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(r#"{"status":"ready","reasons":{}}"#), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(r#"{"status":"ready","reasons":{}}"#),
+            "{answer}"
+        );
     }
 
     #[tokio::test]
@@ -189,7 +192,10 @@ mod tests {
         let (admin, telemetry) = started(&Health::starting()).await;
         telemetry.stream("000000000000", "orders").durable.add(3, 30);
         let answer = ask(admin.address(), "GET /metrics").await;
-        assert!(answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"), "{answer}");
+        assert!(
+            answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
+            "{answer}"
+        );
         assert!(answer.contains(r#"hydrant_journal_durable_records_total{account="000000000000",stream="orders"} 3"#));
         let head = ask(admin.address(), "HEAD /metrics").await;
         assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
@@ -199,7 +205,9 @@ mod tests {
     async fn anything_else_is_refused() {
         let (admin, _) = started(&Health::starting()).await;
         let answer = ask(admin.address(), "GET /etc/passwd").await;
-        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with(r#"{"error":"try /healthz, /readyz or /metrics"}"#));
+        assert!(
+            answer.starts_with("HTTP/1.1 404 ") && answer.ends_with(r#"{"error":"try /healthz, /readyz or /metrics"}"#)
+        );
         let answer = ask(admin.address(), "POST /metrics").await;
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD\r\n"), "{answer}");
         let long = format!("GET /{}", "x".repeat(2 * HEAD_BYTES));

@@ -75,7 +75,11 @@ mod tests {
         let failure = result.expect_err("no credentials");
         assert_eq!((failure.exit.code(), said.as_str()), (78, ""));
         let told = failure.to_string();
-        assert!(told.contains("has 1 problem\n  api.authentication: ") && told.ends_with("\nhint: repair the file, then run `hydrant check`"), "{told}");
+        assert!(
+            told.contains("has 1 problem\n  api.authentication: ")
+                && told.ends_with("\nhint: repair the file, then run `hydrant check`"),
+            "{told}"
+        );
         let (result, said) = checked("", Format::Json);
         assert_eq!(result.expect_err("no credentials").exit.code(), 78);
         let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");

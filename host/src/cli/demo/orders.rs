@@ -1,4 +1,4 @@
-//! Orders of an online shop, the same for every run: mostly good, some of the shop's own test orders, a few malformed.
+//! Orders of an online shop, the same for every run: mostly good, some heartbeats and test articles, a few malformed.
 //! Refuses chance that cannot be repeated.
 
 use fastrand::Rng;
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 pub enum OrderKind {
     /// The plugin keeps it.
     Good,
-    /// The shop's monitoring made it; the plugin drops it.
-    Test,
+    /// A till's heartbeat or the shop's own test article; the plugin drops it.
+    Noise,
     /// The plugin cannot read it.
     Malformed,
 }
@@ -32,14 +32,23 @@ pub struct Orders {
     second: i64,
     id: u64,
     lines_left: u32,
-    customer: u32,
+    is_return: bool,
+    customer: String,
     country: &'static str,
 }
 
-/// Of 1,000 lines, so many are the shop's own tests.
-const TESTS_PER_MILLE: u32 = 50;
+/// Of 1,000 lines, so many are heartbeats of tills.
+const HEARTBEATS_PER_MILLE: u32 = 20;
+/// Of 1,000 lines, so many order the shop's own test articles.
+const TESTS_PER_MILLE: u32 = 30;
 /// Of 1,000 lines, so many are malformed.
 const MALFORMED_PER_MILLE: u32 = 10;
+/// One order in so many is a return: its id begins with C, its quantities are negative.
+const RETURNS_ONE_IN: u32 = 50;
+/// One order in so many is a guest's, who has no customer number.
+const GUESTS_ONE_IN: u32 = 10;
+/// One stock code in so many was typed by hand.
+const TYPED_ONE_IN: u32 = 20;
 /// 2026-11-02T08:00:00Z, a Monday morning.
 const OPENING: i64 = 1_793_606_400;
 
@@ -88,7 +97,8 @@ impl Orders {
     /// The same orders for the same seed.
     pub fn new(seed: u64) -> Self {
         let random = Rng::with_seed(seed);
-        Self { random, second: OPENING, id: 536_364, lines_left: 0, customer: 0, country: "" }
+        let customer = String::new();
+        Self { random, second: OPENING, id: 536_364, lines_left: 0, is_return: false, customer, country: "" }
     }
 
     /// Somebody else fills a basket.
@@ -96,7 +106,11 @@ impl Orders {
         self.id += 1;
         self.second += self.random.i64(0..3);
         self.lines_left = self.random.u32(1..=12);
-        self.customer = self.random.u32(12_346..=18_287);
+        self.is_return = self.random.u32(0..RETURNS_ONE_IN) == 0;
+        self.customer = match self.random.u32(0..GUESTS_ONE_IN) {
+            0 => String::new(),
+            _ => self.random.u32(12_346..=18_287).to_string(),
+        };
         let mut ticket = self.random.u32(0..100);
         for (country, share) in COUNTRIES {
             self.country = country;
@@ -107,13 +121,27 @@ impl Orders {
         }
     }
 
+    fn date(&self) -> Timestamp {
+        Timestamp::from_second(self.second).unwrap_or_default()
+    }
+
     fn line(&mut self, stock_code: &str, pence: u32) -> String {
-        let Self { second, id, customer, country, random, .. } = self;
-        let date = Timestamp::from_second(*second).unwrap_or_default();
-        let (quantity, price) = (random.u32(1..=24), f64::from(pence) / 100.0);
+        let (date, price) = (self.date(), f64::from(pence) / 100.0);
+        let Self { id, is_return, customer, country, random, .. } = self;
+        let (mark, sign) = if *is_return { ("C", "-") } else { ("", "") };
+        let quantity = random.u32(1..=24);
         format!(
-            r#"{{"date":"{date}","order_id":"{id}","stock_code":"{stock_code}","quantity":{quantity},"price":{price},"customer":"{customer}","country":"{country}"}}"#
+            r#"{{"date":"{date}","order":"{mark}{id}","stock_code":"{stock_code}","quantity":{sign}{quantity},"price":{price},"customer":"{customer}","country":"{country}"}}"#
         )
+    }
+
+    /// A line for a good order.
+    fn good(&mut self) -> Option<String> {
+        let (stock_code, pence) = self.random.choice(GOODS)?;
+        match self.random.u32(0..TYPED_ONE_IN) {
+            0 => Some(self.line(&format!(" {} ", stock_code.to_lowercase()), pence)),
+            _ => Some(self.line(stock_code, pence)),
+        }
     }
 
     /// The ways in which tills and scripts get it wrong.
@@ -137,16 +165,19 @@ impl Iterator for Orders {
         }
         self.lines_left -= 1;
         let ticket = self.random.u32(0..1000);
-        let (stock_code, pence) = self.random.choice(GOODS)?;
-        if ticket < TESTS_PER_MILLE {
+        let (kind, text) = if ticket < HEARTBEATS_PER_MILLE {
+            let till = self.random.u32(1..=40);
+            (OrderKind::Noise, format!(r#"{{"kind":"heartbeat","date":"{}","till":{till}}}"#, self.date()))
+        } else if ticket < HEARTBEATS_PER_MILLE + TESTS_PER_MILLE {
             let stock_code = format!("TEST{:03}", self.random.u32(0..1000));
-            return Some(Order { kind: OrderKind::Test, text: self.line(&stock_code, 1) });
-        }
-        let text = self.line(stock_code, pence);
-        if ticket < TESTS_PER_MILLE + MALFORMED_PER_MILLE {
-            return Some(Order { kind: OrderKind::Malformed, text: self.spoil(&text) });
-        }
-        Some(Order { kind: OrderKind::Good, text })
+            (OrderKind::Noise, self.line(&stock_code, 1))
+        } else if ticket < HEARTBEATS_PER_MILLE + TESTS_PER_MILLE + MALFORMED_PER_MILLE {
+            let line = self.good()?;
+            (OrderKind::Malformed, self.spoil(&line))
+        } else {
+            (OrderKind::Good, self.good()?)
+        };
+        Some(Order { kind, text })
     }
 }
 
@@ -169,20 +200,24 @@ mod tests {
         for Order { kind, text } in Orders::new(7).take(20_000) {
             assert!(!text.contains('\n') && !text.is_empty());
             let order: Option<Value> = serde_json::from_str(&text).ok();
-            let good = order.filter(|order| order["stock_code"].is_string() && order["quantity"].is_u64());
+            let heartbeat = order.as_ref().is_some_and(|order| order["kind"] == "heartbeat");
+            let good = order.filter(|order| order["stock_code"].is_string() && order["quantity"].is_i64());
             match kind {
-                OrderKind::Malformed => assert!(good.is_none(), "{text}"),
+                OrderKind::Malformed => assert!(good.is_none() && !heartbeat, "{text}"),
+                OrderKind::Noise if heartbeat => {}
                 kind => {
                     let order = good.unwrap_or_else(|| panic!("not an order: {text}"));
                     let test = order["stock_code"].as_str().is_some_and(|code| code.starts_with("TEST"));
-                    assert_eq!(test, kind == OrderKind::Test, "{text}");
+                    assert_eq!(test, kind == OrderKind::Noise, "{text}");
                     assert!(order["price"].is_f64() || order["price"].is_u64(), "{text}");
                     assert!(order["date"].as_str().is_some_and(|date| date.starts_with("2026-11-0")), "{text}");
+                    let is_return = order["order"].as_str().is_some_and(|id| id.starts_with('C'));
+                    assert_eq!(is_return, order["quantity"].as_i64().is_some_and(i64::is_negative), "{text}");
                 }
             }
             counts[kind as usize] += 1;
         }
-        assert!((900..1100).contains(&counts[OrderKind::Test as usize]), "{counts:?}");
+        assert!((900..1100).contains(&counts[OrderKind::Noise as usize]), "{counts:?}");
         assert!((150..250).contains(&counts[OrderKind::Malformed as usize]), "{counts:?}");
     }
 
@@ -191,7 +226,7 @@ mod tests {
         let order = Orders::new(1).find(|order| order.kind == OrderKind::Good).expect("an order");
         let order: Value = serde_json::from_str(&order.text).expect("JSON");
         let members: Vec<&String> = order.as_object().expect("an object").keys().collect();
-        assert_eq!(members, ["date", "order_id", "stock_code", "quantity", "price", "customer", "country"]);
+        assert_eq!(members, ["date", "order", "stock_code", "quantity", "price", "customer", "country"]);
         assert!(order["date"].as_str().is_some_and(|date| date.starts_with("2026-11-02T08:00:0")));
     }
 }

@@ -181,7 +181,9 @@ mod tests {
         let place = directory.path().display();
         assert_eq!(
             told,
-            format!("error: there is no orders.wasm in {place}\nhint: build it with `make demo`, or say where it is with --plugin-dir")
+            format!(
+                "error: there is no orders.wasm in {place}\nhint: build it with `make demo`, or say where it is with --plugin-dir"
+            )
         );
         assert!(!arguments.dir.exists());
     }

@@ -70,9 +70,17 @@ impl Summary {
         let (failed, good): (Vec<&Object>, Vec<&Object>) =
             self.objects.iter().partition(|object| object.key.starts_with("errors/"));
         let counts = table(&[
-            row("sent", self.sent_records, format!("orders, {}, each acknowledged after fdatasync", bytes(self.sent_bytes))),
-            row("dropped", self.dropped_records, "the shop's own test orders, by the plugin".to_owned()),
-            row("failed", self.failed_records, format!("malformed orders, kept with their reason in {} objects", failed.len())),
+            row(
+                "sent",
+                self.sent_records,
+                format!("orders, {}, each acknowledged after fdatasync", bytes(self.sent_bytes)),
+            ),
+            row("dropped", self.dropped_records, "heartbeats and test articles, by the plugin".to_owned()),
+            row(
+                "failed",
+                self.failed_records,
+                format!("malformed orders, kept with their reason in {} objects", failed.len()),
+            ),
             row("delivered", self.delivered_records, format!("orders in {} objects", good.len())),
         ]);
         let mut rows = vec![["OBJECT".to_owned(), "SIZE".to_owned()]];
@@ -99,7 +107,7 @@ impl Summary {
         lines.extend(failed.map(|object| ("read why others failed", show(object))));
         let configuration = quoted(&self.configuration.display().to_string());
         lines.push(("start the service again, in the same place", format!("{program} serve --config {configuration}")));
-        let order = r#"{"date":"2026-11-02T10:15:30Z","order_id":"1","stock_code":"22752","quantity":2,"price":7.65,"customer":"17850","country":"France"}"#;
+        let order = r#"{"date":"2026-11-02T10:15:30Z","order":"1","stock_code":"22752","quantity":2,"price":7.65,"customer":"17850","country":"France"}"#;
         let url = &self.endpoint_url;
         lines.push((
             "and, while it runs, send an order with the AWS CLI",
@@ -168,7 +176,7 @@ mod tests {
             Object { key: "orders/1.gz".to_owned(), bytes: 1 << 20 },
         ];
         let expected = r#"sent         200,000  orders, 30.00 MiB, each acknowledged after fdatasync
-dropped       10,000  the shop's own test orders, by the plugin
+dropped       10,000  heartbeats and test articles, by the plugin
 failed         2,000  malformed orders, kept with their reason in 1 objects
 delivered    188,000  orders in 1 objects
 
