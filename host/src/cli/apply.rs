@@ -48,6 +48,13 @@ pub(super) async fn apply(console: &Console, client: &Client, files: &[PathBuf])
     if console.is_json() { console.say_json(&results) } else { Ok(()) }
 }
 
+/// Creates or updates the one stream that `value` defines.
+pub(super) async fn ensure(client: &Client, value: Value) -> Result<(), Failure> {
+    let wanted = wanted(value).map_err(Failure::told)?;
+    wanted.apply(client).await?;
+    Ok(())
+}
+
 /// What a file asks for.
 struct Wanted {
     name: String,

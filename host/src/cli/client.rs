@@ -113,13 +113,28 @@ pub(super) async fn connect(arguments: &Endpoint) -> Result<Client, Failure> {
         let provider = ProviderConfig::without_region().with_http_client(http_client(&endpoint));
         let chain = CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
             .or_else("profile", ProfileFileCredentialsProvider::builder().configure(&provider).build())
-            .or_else("none", Credentials::new("HYDRANTLOCAL", "none", None, None, "no credentials found"));
+            .or_else("none", keyless());
         loader = loader.credentials_provider(chain);
     }
     Ok(Client { firehose: aws_sdk_firehose::Client::new(&loader.load().await), endpoint })
 }
 
 impl Client {
+    /// A host of this process that asks for no key: nothing of the user's environment or profile is read.
+    pub(super) fn local(endpoint: &str) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ANSWER_TIMEOUT);
+        let config = aws_sdk_firehose::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(keyless())
+            .http_client(http_client(endpoint))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
+            .endpoint_url(endpoint);
+        Self { firehose: aws_sdk_firehose::Client::from_conf(config.build()), endpoint: endpoint.to_owned() }
+    }
+
     /// Sends `body` as the input of `operation` and returns its output.
     pub(super) async fn call(&self, operation: Operation, body: &Value) -> Result<Value, Refused> {
         let raw = Raw { body: body.to_string(), answer: Arc::default() };
@@ -283,6 +298,11 @@ pub(super) fn http_client(endpoint: &str) -> SharedHttpClient {
 
 fn settings(file: &Path) -> Result<Settings, Failure> {
     Ok(check::load_file(file)?.settings)
+}
+
+/// What a request is signed with when the host does not look.
+fn keyless() -> Credentials {
+    Credentials::new("HYDRANTLOCAL", "none", None, None, "no credentials found")
 }
 
 /// The first credential of a host's own configuration.

@@ -19,6 +19,9 @@ pub trait Host: Sized + Send + Sync + 'static {
     /// Where the embedded S3 server listens, if there is one.
     fn s3_address(&self) -> Option<SocketAddr>;
 
+    /// Makes a bucket in the embedded S3 server unless it is there.
+    fn ensure_bucket(&self, bucket: &str) -> impl Future<Output = anyhow::Result<()>> + Send;
+
     /// Waits until the product cannot go on by itself, such as after a failed fsync, and says why.
     fn broken(&self) -> impl Future<Output = anyhow::Error> + Send;
 

@@ -9,7 +9,7 @@ mod arguments;
 mod check;
 mod client;
 mod console;
-//mod demo;
+mod demo;
 mod failure;
 mod host;
 mod journal;
@@ -25,7 +25,7 @@ mod scripted;
 
 pub use arguments::Arguments;
 pub use console::Console;
-//pub use demo::orders::Orders;
+pub use demo::{Order, OrderKind, Orders};
 pub use failure::{Exit, Failure};
 pub use host::Host;
 pub use journal::Journals;

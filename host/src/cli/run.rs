@@ -11,13 +11,21 @@ use super::arguments::{Arguments, Command};
 use super::console::Format;
 use super::journal::Journals;
 use super::signal::Signals;
-use super::{Console, Exit, Failure, Host, apply, check, client, journal, put, serve, streams};
+use super::{Console, Exit, Failure, Host, apply, check, client, demo, journal, put, serve, streams};
 
 /// The whole program: parses, runs, prints a failure, and says how it ended.
 pub fn main<H: Host + Journals>(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            let (exit, text) = usage(&error);
+            // Nobody can be told that a stream is closed.
+            drop(match exit {
+                Exit::Done => io::stdout().lock().write_all(text.as_bytes()),
+                _ => writeln!(io::stderr().lock(), "{text}"),
+            });
+            return exit;
+        }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -43,7 +51,7 @@ pub async fn run<H: Host + Journals>(arguments: &Arguments) -> Result<(), Failur
         match &arguments.command {
             Command::Serve(configured) => serve::serve::<H>(configured).await,
             Command::Check(configured) => check::check(&console, configured),
-            Command::Demo(_) => Ok(()),
+            Command::Demo(arguments) => demo::demo::<H>(&console, arguments).await,
             Command::Put(arguments) => {
                 put::put(&console, &client::connect(&arguments.endpoint).await?, arguments).await
             }
@@ -72,19 +80,13 @@ pub async fn run<H: Host + Journals>(arguments: &Arguments) -> Result<(), Failur
 }
 
 /// Help and version are answers; everything else that clap says is a usage error.
-fn usage(error: &clap::Error) -> Exit {
+fn usage(error: &clap::Error) -> (Exit, String) {
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A closed pipe has seen enough.
-            drop(io::stdout().lock().write_all(text.as_bytes()));
-            Exit::Done
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => (Exit::Done, text),
         _ => {
-            let text =
-                text.replace("For more information, try '--help'.", "hint: `hydrant --help` lists what there is");
-            drop(writeln!(io::stderr().lock(), "{}", text.trim_end()));
-            Exit::Usage
+            let text = text.trim_end().trim_end_matches("For more information, try '--help'.").trim_end();
+            (Exit::Usage, format!("{text}\nhint: `hydrant --help` lists what there is"))
         }
     }
 }
@@ -93,4 +95,62 @@ fn tell(failure: &Failure) -> Exit {
     // Nobody can be told that standard error is closed.
     drop(writeln!(io::stderr().lock(), "{failure}"));
     failure.exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for line in [
+            "hydrant",
+            "hydrant bogus",
+            "hydrant put",
+            "hydrant put orders - extra",
+            "hydrant put orders --in-flight 0",
+            "hydrant put orders --config a --endpoint-url b",
+            "hydrant apply",
+            "hydrant demo --records 0",
+            "hydrant demo --records many",
+            "hydrant journal",
+            "hydrant --verbose streams",
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).expect_err(line);
+            let (exit, text) = usage(&error);
+            assert_eq!(exit.code(), 64, "{line}");
+            assert!(text.ends_with("\nhint: `hydrant --help` lists what there is"), "{text}");
+        }
+        let error = Arguments::try_parse_from(["hydrant", "serve", "--bogus"]).expect_err("an unknown flag");
+        assert!(usage(&error).1.starts_with("error: unexpected argument '--bogus' found\n"));
+    }
+
+    #[test]
+    fn help_and_version_are_answers() {
+        for line in ["hydrant --help", "hydrant --version", "hydrant put --help", "hydrant help apply"] {
+            let error = Arguments::try_parse_from(line.split(' ')).expect_err(line);
+            assert_eq!(usage(&error).0.code(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        for line in [
+            "hydrant serve",
+            "hydrant serve --config a.toml",
+            "hydrant check --json",
+            "hydrant --json check",
+            "hydrant demo --records 10 --dir d --plugin-dir p",
+            "hydrant put orders",
+            "hydrant put orders - --no-newline --in-flight 1 --region eu-west-1",
+            "hydrant apply a.json b.json --endpoint-url http://127.0.0.1:1",
+            "hydrant streams --config a.toml",
+            "hydrant describe orders",
+            "hydrant delete orders --json",
+            "hydrant journal inspect data",
+            "hydrant journal verify data --json",
+        ] {
+            Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
 }

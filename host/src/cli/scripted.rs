@@ -1,6 +1,7 @@
 //! A Firehose for tests: answers from a script over real HTTP on loopback. Refuses to check signatures.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use http_body_util::{BodyExt, Full};
@@ -11,8 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::arguments::Endpoint;
-use super::client::{Client, connect};
+use super::client::Client;
 
 /// Operation name and input in, status and body out.
 pub(super) type Script = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
@@ -22,8 +22,17 @@ pub(super) type Log = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// Starts a server that lives as long as the test's runtime; gives a client of it and what it was asked.
 pub(super) async fn firehose(script: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static) -> (Client, Log) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (address, log) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), script).await;
+    (Client::local(&format!("http://{address}")), log)
+}
+
+/// Starts a server on `address`.
+pub(super) async fn listen(
+    address: SocketAddr,
+    script: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static,
+) -> (SocketAddr, Log) {
+    let listener = TcpListener::bind(address).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
     let (script, log): (Arc<Script>, Log) = (Arc::new(script), Log::default());
     let kept = Arc::clone(&log);
     tokio::spawn(async move {
@@ -33,8 +42,7 @@ pub(super) async fn firehose(script: impl Fn(&str, &Value) -> (u16, Value) + Sen
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
-    let client = connect(&Endpoint { endpoint_url: Some(url), ..Endpoint::default() }).await.expect("a client");
-    (client, log)
+    (address, log)
 }
 
 /// An error answer.

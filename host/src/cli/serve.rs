@@ -2,7 +2,7 @@
 
 use super::arguments::Configured;
 use super::signal::Signals;
-use super::{Exit, Failure, Host, check, logging};
+use super::{Failure, Host, check, logging};
 
 /// Runs until a signal or until the product breaks.
 pub(super) async fn serve<H: Host>(arguments: &Configured) -> Result<(), Failure> {
@@ -49,11 +49,5 @@ pub(super) async fn serve<H: Host>(arguments: &Configured) -> Result<(), Failure
             tracing::info!("stopped");
             Ok(())
         }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(error).exit(Exit::Run)
     }
 }

@@ -57,7 +57,7 @@ async fn applied(stream: Option<Value>, file: &Value) -> (Result<String, Failure
                 (200, json!({ "DeliveryStreamARN": "arn" }))
             }
             ("UpdateDestination", Some((_, version)))
-                if asked["CurrentDeliveryStreamVersionId"] == version.to_string() =>
+                if asked["CurrentDeliveryStreamVersionId"] == json!(version.to_string()) =>
             {
                 *version += 1;
                 (200, json!({}))

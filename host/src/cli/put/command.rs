@@ -8,7 +8,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::super::arguments::Put;
-use super::super::client::Client;
+use super::super::client::{Client, Operation, Refused};
 use super::super::console::{Unit, bytes, count};
 use super::super::{Console, Failure};
 use super::lines::{Lines, LinesError, Newline};
@@ -22,6 +22,7 @@ const INPUT_BUFFER_BYTES: usize = 1 << 20;
 /// Sends every line of the input.
 pub(in super::super) async fn put(console: &Console, client: &Client, arguments: &Put) -> Result<(), Failure> {
     let (input, length) = open(&arguments.file)?;
+    refuse_early(client, &arguments.stream).await?;
     let newline = if arguments.no_newline { Newline::Strip } else { Newline::Keep };
     let bar = console.progress("sending", length, Unit::Bytes);
     let sending = Sending::new(client.clone(), &arguments.stream, usize::from(arguments.in_flight));
@@ -29,6 +30,17 @@ pub(in super::super) async fn put(console: &Console, client: &Client, arguments:
     bar.finish_and_clear();
     tell(console, &summary)?;
     failure.map_or(Ok(()), Err)
+}
+
+/// Asks for the stream first: a host that is not there, or has no such stream, is told at once instead of after the
+/// patience that a busy host deserves. Who may put but not describe is let through.
+pub(super) async fn refuse_early(client: &Client, stream: &str) -> Result<(), Failure> {
+    let input = serde_json::json!({ "DeliveryStreamName": stream });
+    match client.call(Operation::Describe, &input).await {
+        Err(refused @ Refused::Unanswered { .. }) => Err(refused.into()),
+        Err(refused) if refused.code() == Some("ResourceNotFoundException") => Err(refused.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Reads on a thread of its own: standard input blocks, and so may a file.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::Failure;
 use super::super::scripted::{Log, error, firehose};
-use super::command::read;
+use super::command::{read, refuse_early};
 use super::lines::{Lines, LinesError, Newline, RECORD_BYTES};
 use super::*;
 
@@ -228,4 +228,18 @@ async fn a_short_answer_is_an_unknown_outcome() {
         send(b"a\nb\n", |_, _| (200, json!({ "FailedPutCount": 0, "RequestResponses": [{ "RecordId": "1" }] }))).await;
     assert_eq!((summary.records, summary.failed_records), (0, 2));
     assert!(failure.expect("a failure").to_string().contains("1 results for 2 records"));
+}
+
+/// A missing stream or host is told before anything is read; a missing permission is no reason to stop.
+#[tokio::test]
+async fn what_can_never_work_is_told_early() {
+    let (client, log) = firehose(|_, input| match input["DeliveryStreamName"].as_str() {
+        Some("absent") => error("ResourceNotFoundException", "Firehose absent under account 0 not found."),
+        _ => error("AccessDeniedException", "User is not authorized to perform: firehose:DescribeDeliveryStream"),
+    })
+    .await;
+    let failure = refuse_early(&client, "absent").await.expect_err("no such stream");
+    assert!(failure.to_string().contains("not found.\nhint: `hydrant streams`"), "{failure}");
+    refuse_early(&client, "orders").await.expect("let through");
+    assert_eq!(log.lock().expect("a log").len(), 2);
 }
