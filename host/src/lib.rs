@@ -3,6 +3,7 @@
 //! Data runs down this list, one way; only [`pipeline`] and the command line see all of it. The Rust API of this
 //! crate is not a promise; the command line, configuration keys, WIT, disk format and metric names are.
 
+pub mod api;
 pub mod definition;
 pub mod record;
 pub mod runtime;
