@@ -1,0 +1,20 @@
+//! The control plane: from a checked document to a definition, and from a definition to what Describe shows.
+//!
+//! Rules between members live here, with the service's own messages where they are known (reference §1.2, §1.5, §1.6)
+//! and one wording of ours for what this host does not offer. Pure: nothing here stores anything.
+
+mod create;
+mod describe;
+mod destination;
+mod processing;
+mod tags;
+mod update;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use create::{Place, create};
+pub use describe::describe;
+pub(super) use describe::{describe_answer, list_answer};
+pub(super) use tags::{list_tags_answer, tag, untag};
+pub(super) use update::update;

@@ -1,0 +1,152 @@
+//! ProcessingConfiguration: the rules of its processors, and the plugin that a Lambda ARN names.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::create::not_offered;
+use crate::api::error::{Fault, invalid_argument};
+use crate::definition::Processor;
+
+/// Checks the block, fills in its defaults, and reads the processors out in the order in which they work. A block that is
+/// not enabled is checked all the same, and then nothing of it works.
+///
+/// # Errors
+/// `InvalidArgumentException`.
+pub(super) fn settle(block: &mut Value, role: &str) -> Result<Vec<Processor>, Fault> {
+    if block["Enabled"].is_null() {
+        block["Enabled"] = json!(false);
+    }
+    let enabled = block["Enabled"] == true;
+    let Some(processors) = block.get_mut("Processors").and_then(Value::as_array_mut) else { return Ok(Vec::new()) };
+    // A repeated parameter is told before anything that a processor's own parameters say.
+    if processors.iter().any(repeats_a_parameter) {
+        return Err(invalid_argument("Duplicate ProcessorParameter passed to ProcessingConfiguration."));
+    }
+    if processors.iter().filter(|processor| processor["Type"] == "Lambda").count() > 1 {
+        return Err(invalid_argument("Cannot have more than 1 Lambda processor."));
+    }
+    let (mut plugin, mut delimiter) = (None, None);
+    for processor in processors {
+        let kind = processor["Type"].as_str().unwrap_or_default().to_owned();
+        match kind.as_str() {
+            "Lambda" => plugin = Some(settle_lambda(processor, role)?),
+            "AppendDelimiterToRecord" if delimiter.is_some() => {
+                return Err(invalid_argument("Cannot have more than 1 AppendDelimiterToRecord processor."));
+            }
+            "AppendDelimiterToRecord" => delimiter = Some(append_delimiter(processor)),
+            _ if enabled => return Err(not_offered(&format!("Processor type {kind}"))),
+            _ => {}
+        }
+    }
+    Ok(if enabled { plugin.into_iter().chain(delimiter).collect() } else { Vec::new() })
+}
+
+fn repeats_a_parameter(processor: &Value) -> bool {
+    let mut seen = HashSet::new();
+    !parameters(processor).all(|(name, _)| seen.insert(name))
+}
+
+fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let list = processor["Parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|parameter| {
+        Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?))
+    })
+}
+
+/// Describe shows these five in this order, and whatever else was sent after them.
+const LAMBDA_PARAMETERS: [&str; 5] =
+    ["LambdaArn", "NumberOfRetries", "RoleArn", "BufferSizeInMBs", "BufferIntervalInSeconds"];
+
+fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> {
+    let given = |name: &str| parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    let lambda_arn =
+        given("LambdaArn").ok_or_else(|| invalid_argument("LambdaArn is required when Lambda processor is used."))?;
+    let name = function_name(&lambda_arn).ok_or_else(|| invalid_argument("Invalid lambda ARN."))?.to_owned();
+    if given("BufferSizeInMBs").is_some() != given("BufferIntervalInSeconds").is_some() {
+        return Err(invalid_argument(
+            "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor.",
+        ));
+    }
+    let or_default = |name: &str, default: &str| given(name).unwrap_or_else(|| default.to_owned());
+    // The service takes 0 and 9 although it documents 1 to 8; a plugin only needs a number.
+    let retries = or_default("NumberOfRetries", "3");
+    let Ok(retry_count) = retries.parse() else {
+        return Err(invalid_argument("NumberOfRetries must be a number."));
+    };
+    let (size, interval) = (or_default("BufferSizeInMBs", "1"), or_default("BufferIntervalInSeconds", "60"));
+    if !size.parse::<f64>().is_ok_and(|size| (0.2..=3.0).contains(&size)) {
+        return Err(invalid_argument("BufferSizeInMBs must be between 0.2 and 3 for lambda processor."));
+    }
+    if !interval.parse::<u32>().is_ok_and(|interval| interval <= 900) {
+        return Err(invalid_argument("BufferIntervalInSeconds must be between 0 and 900 for lambda processor."));
+    }
+    let role = or_default("RoleArn", role);
+    let values = [lambda_arn.as_str(), &retries, &role, &size, &interval];
+    let known = LAMBDA_PARAMETERS.into_iter().zip(values);
+    let others = parameters(processor).filter(|(name, _)| !LAMBDA_PARAMETERS.contains(name));
+    let settled: Vec<Value> = known
+        .chain(others)
+        .map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value}))
+        .collect();
+    processor["Parameters"] = Value::Array(settled);
+    Ok(Processor::Plugin { name, lambda_arn, retries: retry_count })
+}
+
+/// Function name of `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the plugin's name. The letters are
+/// those Lambda allows, so the name is safe in a path.
+pub(super) fn function_name(arn: &str) -> Option<&str> {
+    let word = |text: &str, most: usize, extra: &str| {
+        (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    };
+    let parts: Vec<&str> = arn.split(':').collect();
+    let (&["arn", partition, "lambda", region, account, "function", name], qualifier) = parts.split_at_checked(7)? else {
+        return None;
+    };
+    let partition = partition.strip_prefix("aws")?;
+    let legal = (partition.is_empty() || word(partition, 32, "-"))
+        && word(region, 32, "-")
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && word(name, 64, "_-")
+        && match qualifier {
+            [] => true,
+            [qualifier] => *qualifier == "$LATEST" || word(qualifier, 128, "_-"),
+            _ => false,
+        };
+    legal.then_some(name)
+}
+
+/// The delimiter comes as text with backslash escapes: the two characters `\n` mean a newline, which is also the default.
+fn append_delimiter(processor: &Value) -> Processor {
+    let given = parameters(processor).find(|(name, _)| *name == "Delimiter").map_or("\\n", |(_, value)| value);
+    let mut delimiter = String::new();
+    let mut letters = given.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            delimiter.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('n') => delimiter.push('\n'),
+            Some('r') => delimiter.push('\r'),
+            Some('t') => delimiter.push('\t'),
+            Some('\\') => {
+                // `\\n` is how `\n` looks after one escaping too many, a frequent sight; it means a newline, too.
+                let rest = letters.as_str();
+                if !rest.starts_with(['n', 'r', 't']) {
+                    delimiter.push('\\');
+                    continue;
+                }
+                delimiter.push(match letters.next() {
+                    Some('r') => '\r',
+                    Some('t') => '\t',
+                    _ => '\n',
+                });
+            }
+            Some(other) => delimiter.extend(['\\', other]),
+            None => delimiter.push('\\'),
+        }
+    }
+    Processor::AppendDelimiter { delimiter }
+}

@@ -1,0 +1,1 @@
+//! The control plane as clients see it: golden descriptions, merges, and every rule's message.

@@ -1,0 +1,1 @@
+//! Real sockets on loopback: deadlines, cut bodies, floods, caps and shutdown.
