@@ -59,10 +59,11 @@ pub struct Report {
 ///
 /// # Panics
 /// When something cannot be read: an unreadable object is a failed proof.
-pub fn read_bucket(bucket: &Path) -> impl Iterator<Item = Delivered> + use<'_> {
+pub fn read_bucket(bucket: &Path) -> impl Iterator<Item = Delivered> + use<> {
     let mut found = files_below(bucket);
     found.sort();
-    found.into_iter().map(|path| read_object(bucket, &path))
+    let bucket = bucket.to_path_buf();
+    found.into_iter().map(move |path| read_object(&bucket, &path))
 }
 
 /// Every object's file below a bucket's folder.

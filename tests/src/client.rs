@@ -319,10 +319,7 @@ async fn open(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, CallError
     Ok(sender)
 }
 
-async fn exchange(
-    sender: &mut SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<Answer, CallError> {
+async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
     let answering = async {
         let response = sender.send_request(request).await.map_err(|_| CallError::NoAnswer)?;
         let status = response.status();

@@ -99,7 +99,8 @@ fn checksum(id: &str, level: &str, text: &str) -> String {
 
 /// Text of 0 to 400 bytes that differs from record to record, with characters that trip careless code.
 fn text_of(id: &Id) -> String {
-    const WORDS: [&str; 8] = ["invoice", "na\u{ef}ve", "\"quoted\"", "back\\slash", "\u{1F6D2}", "</td>", "0.1e-7", "=;,"];
+    const WORDS: [&str; 8] =
+        ["invoice", "na\u{ef}ve", "\"quoted\"", "back\\slash", "\u{1F6D2}", "</td>", "0.1e-7", "=;,"];
     let mut rng = fastrand::Rng::with_seed(u64::from(crc32c::crc32c(id.to_string().as_bytes())));
     let count = rng.usize(0..40);
     (0..count).map(|_| WORDS[rng.usize(0..WORDS.len())]).collect::<Vec<_>>().join(" ")

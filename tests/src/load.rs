@@ -103,9 +103,11 @@ fn pace(work: &Work) -> Option<Duration> {
 
 /// The bodies that one connection sends in turn: its share of the streams, or all when there are fewer streams.
 fn bodies_of(work: &Work, connection: usize, per_stream: usize) -> Vec<Payload> {
-    let mine = work.streams.iter().enumerate().filter(|(place, _)| {
-        work.streams.len() < work.connections || place % work.connections == connection
-    });
+    let mine = work
+        .streams
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| work.streams.len() < work.connections || place % work.connections == connection);
     let each = if work.streams.len() < work.connections { per_stream.div_ceil(work.connections) } else { per_stream };
     let mut bodies = Vec::new();
     for turn in 0..each {
@@ -215,7 +217,7 @@ pub fn log_records(seed: u64, count: usize, bytes: usize) -> Vec<String> {
     const LEVELS: [&str; 9] = ["info", "info", "info", "info", "info", "info", "info", "warn", "error"];
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut record = |at: usize| {
-        let level = if at % 10 == 0 { "debug" } else { LEVELS[rng.usize(0..LEVELS.len())] };
+        let level = if at.is_multiple_of(10) { "debug" } else { LEVELS[rng.usize(0..LEVELS.len())] };
         let mut line = format!(
             r#"{{"time":"2026-11-21T05:{:02}:{:02}.{:03}Z","level":"{level}","service":"{}","host":"10.0.{}.{}","request":"{:016x}","method":"{}","path":"/v1/items/{}","status":{},"ms":{},"message":""#,
             rng.u8(0..60),
@@ -240,8 +242,18 @@ pub fn log_records(seed: u64, count: usize, bytes: usize) -> Vec<String> {
 /// Fills up to `length` with words.
 fn pad(line: &mut String, length: usize, rng: &mut fastrand::Rng) {
     const WORDS: [&str; 12] = [
-        "order ", "accepted ", "retry ", "customer ", "timeout ", "cache ", "miss ", "upstream ", "answered ",
-        "after ", "stock ", "reserved ",
+        "order ",
+        "accepted ",
+        "retry ",
+        "customer ",
+        "timeout ",
+        "cache ",
+        "miss ",
+        "upstream ",
+        "answered ",
+        "after ",
+        "stock ",
+        "reserved ",
     ];
     assert!(line.len() <= length, "a record of W1 needs {} bytes", line.len() + 3);
     while line.len() < length {

@@ -20,7 +20,8 @@ mod tests {
 
     #[test]
     fn sums_the_series_of_one_name_and_labels() {
-        let page = "# HELP a b\na_total{stream=\"x\",account=\"0\"} 3\na_total{stream=\"y\"} 4\na_total_more 9\nb 2.5\n";
+        let page =
+            "# HELP a b\na_total{stream=\"x\",account=\"0\"} 3\na_total{stream=\"y\"} 4\na_total_more 9\nb 2.5\n";
         assert_eq!(sum(page, "a_total", &[]), 7.0);
         assert_eq!(sum(page, "a_total", &["stream=\"y\""]), 4.0);
         assert_eq!(sum(page, "b", &[]), 2.5);

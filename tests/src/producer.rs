@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn only_a_record_id_is_an_acknowledgement() {
-        let mixed = r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"a"},{"ErrorCode":"x","ErrorMessage":"y"}]}"#;
+        let mixed =
+            r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"a"},{"ErrorCode":"x","ErrorMessage":"y"}]}"#;
         assert_eq!(states_of(&answer(200, mixed), 2), [State::Acked, State::Refused]);
         assert_eq!(states_of(&answer(200, "{"), 2), [State::Unknown; 2]);
         assert_eq!(states_of(&answer(503, "{}"), 1), [State::Unknown]);

@@ -38,7 +38,10 @@ async fn fake(records: Arc<AtomicU64>) -> SocketAddr {
                         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(answer))))
                     }
                 });
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.unwrap();
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .unwrap();
             });
         }
     });
