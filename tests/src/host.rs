@@ -23,6 +23,9 @@ use crate::wait::until;
 const READY_LIMIT: Duration = Duration::from_secs(120);
 /// A drain delivers what is buffered.
 const EXIT_LIMIT: Duration = Duration::from_secs(180);
+/// Segments as small as the configuration allows, so that tests pass from one to the next; a drain that has time on a
+/// busy machine.
+pub const TEST_TABLES: &str = "[journal]\nsegment_bytes = 16_777_216\n\n[shutdown]\ngrace_seconds = 120\n";
 /// How much of the host's log a failure shows.
 const LOG_TAIL_LINES: usize = 60;
 
@@ -37,7 +40,7 @@ pub struct Setup {
     pub plugins: Vec<(String, PathBuf)>,
     /// Keys of the top level, in TOML.
     pub top: String,
-    /// Whole tables, in TOML.
+    /// Whole tables, in TOML; by default [`TEST_TABLES`].
     pub tables: String,
     /// Environment of the process beside the inherited one.
     pub environment: Vec<(String, String)>,
@@ -50,7 +53,7 @@ impl Default for Setup {
             s3_endpoint: "embedded".into(),
             plugins: Vec::new(),
             top: String::new(),
-            tables: String::new(),
+            tables: TEST_TABLES.to_owned(),
             environment: Vec::new(),
         }
     }
@@ -106,8 +109,7 @@ impl Host {
         host
     }
 
-    /// Writes `hydrant.toml` anew; a running host does not see it. Segments are as small as the configuration allows,
-    /// so that tests pass from one to the next; the drain has time enough on a busy machine.
+    /// Writes `hydrant.toml` anew; a running host does not see it.
     ///
     /// # Panics
     /// When it cannot be written.
@@ -141,12 +143,6 @@ path_style = true
 [egress]
 allow = ["127.0.0.0/8"]
 plaintext = true
-
-[journal]
-segment_bytes = 16_777_216
-
-[shutdown]
-grace_seconds = 120
 
 {tables}
 "#,

@@ -7,8 +7,7 @@ use serde_json::json;
 /// Line 8: an object larger than one part is uploaded in parts and arrives whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_object_arrives_whole() {
-    let setup = Setup { tables: String::new(), ..Setup::default() };
-    let mut host = Host::prepare(setup);
+    let mut host = Host::prepare(Setup::default());
     let text = std::fs::read_to_string(host.config()).expect("the configuration");
     let parts = text.replace("path_style = true", "path_style = true\npart_bytes = 5_242_880");
     std::fs::write(host.config(), parts).expect("the configuration");

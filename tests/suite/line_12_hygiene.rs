@@ -8,31 +8,50 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use hydrant_tests::environment::{repository, text};
-use serde_json::Value;
 
 use crate::tidy::{none, read};
 
-/// Packages that can end up in a build for the targets that `deny.toml` names.
-fn packages() -> &'static [Value] {
-    static FOUND: OnceLock<Vec<Value>> = OnceLock::new();
+/// One package that ends up in a build for the targets that `deny.toml` names.
+#[derive(Debug, PartialEq, Eq)]
+struct Package {
+    name: String,
+    version: String,
+    licence: String,
+    /// True for a package of the registry or of this repository.
+    is_from_registry_or_here: bool,
+}
+
+/// What cargo would build, tests included.
+fn packages() -> &'static [Package] {
+    static FOUND: OnceLock<Vec<Package>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let mut cargo = Command::new(text("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["metadata", "--format-version", "1", "--locked"]);
+        cargo.args(["tree", "--workspace", "--locked", "--edges", "normal,build,dev", "--prefix", "none"]);
+        cargo.args(["--format", "{p}|{l}"]);
         for target in deny()["graph"]["targets"].as_array().expect("targets") {
-            cargo.args(["--filter-platform", target.as_str().expect("a target")]);
+            cargo.args(["--target", target.as_str().expect("a target")]);
         }
         let output = cargo.current_dir(repository()).output().expect("cargo can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        // Packages are listed for every platform; nodes of the resolved graph are not.
-        let used: BTreeSet<String> = list(&metadata["resolve"]["nodes"]).iter().map(|node| word(node, "id")).collect();
-        list(&metadata["packages"]).into_iter().filter(|package| used.contains(&word(package, "id"))).collect()
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said.lines().filter(|line| !line.is_empty()).map(package).collect()
     })
 }
 
-fn word(value: &Value, member: &str) -> String {
-    value[member].as_str().unwrap_or_default().to_owned()
+/// Reads `NAME vVERSION (SOURCE)|LICENCE (*)`; the source of a package of the registry is not shown.
+fn package(line: &str) -> Package {
+    let (package, licence) = line.split_once('|').unwrap_or((line, ""));
+    let mut words = package.splitn(3, ' ');
+    let mut next = || words.next().unwrap_or_default().to_owned();
+    let (name, version, source) = (next(), next(), next());
+    let source = source.replace("(proc-macro)", "");
+    let here = format!("({}", repository().display());
+    Package {
+        name,
+        version,
+        licence: licence.trim_end_matches("(*)").trim().to_owned(),
+        is_from_registry_or_here: source.trim().is_empty() || source.trim().starts_with(&here),
+    }
 }
 
 fn deny() -> toml::Table {
@@ -51,9 +70,9 @@ fn names(table: &toml::Value, member: &str) -> Vec<String> {
 #[test]
 fn every_licence_is_allowed() {
     let allowed = names(&deny()["licenses"], "allow");
-    let refused = packages().iter().filter(|package| !package["source"].is_null());
-    let refused = refused.filter(|package| !satisfies(&word(package, "license"), &allowed));
-    let shown = refused.map(|package| format!("{}: {}", word(package, "name"), word(package, "license")));
+    assert!(packages().len() > 100, "cargo tree shows what is built");
+    let refused = packages().iter().filter(|package| !satisfies(&package.licence, &allowed));
+    let shown = refused.map(|package| format!("{}: {:?}", package.name, package.licence));
     none(shown.collect(), "deny.toml lists the licences that may enter");
 }
 
@@ -106,12 +125,11 @@ fn nothing_is_banned_or_from_elsewhere() {
     let banned = names(&deny()["bans"], "deny");
     let mut wrong = Vec::new();
     for package in packages() {
-        let (name, source) = (word(package, "name"), word(package, "source"));
-        if banned.contains(&name) {
-            wrong.push(format!("{name} is banned"));
+        if banned.contains(&package.name) {
+            wrong.push(format!("{} is banned", package.name));
         }
-        if !source.is_empty() && !source.starts_with("registry+") && !source.starts_with("sparse+") {
-            wrong.push(format!("{name} comes from {source}"));
+        if !package.is_from_registry_or_here {
+            wrong.push(format!("{} comes from outside the registry", package.name));
         }
     }
     none(wrong, "deny.toml bans it");
@@ -123,7 +141,7 @@ fn every_duplicate_has_a_reason() {
     let deny = deny();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in packages() {
-        versions.entry(word(package, "name")).or_default().insert(word(package, "version"));
+        versions.entry(package.name.clone()).or_default().insert(package.version.clone());
     }
     let twice: BTreeSet<&String> =
         versions.iter().filter(|(_, versions)| versions.len() > 1).map(|(name, _)| name).collect();
@@ -145,6 +163,16 @@ fn every_duplicate_has_a_reason() {
         }
     }
     none(wrong, "deny.toml lists each duplicate with its reason");
+}
+
+#[test]
+fn lines_of_cargo_tree_are_understood() {
+    let read = package("syn v2.0.1 (proc-macro)|MIT OR Apache-2.0 (*)");
+    assert_eq!(
+        (read.name.as_str(), read.licence.as_str(), read.is_from_registry_or_here),
+        ("syn", "MIT OR Apache-2.0", true)
+    );
+    assert!(!package("x v1.0.0 (https://example.org/x.git#abc)|MIT").is_from_registry_or_here);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hydrant_tests::checker::read_bucket;
 use hydrant_tests::environment::seed;
-use hydrant_tests::host::Host;
+use hydrant_tests::host::{Host, TEST_TABLES};
 use hydrant_tests::ledger::State;
 use hydrant_tests::producer::Producers;
 
@@ -77,8 +77,7 @@ async fn a_backlog_of_many_segments_is_delivered_after_a_restart() {
     let mut host = Host::prepare(streams::setup());
     // Nobody listens there, so nothing can be delivered.
     let nowhere = format!("http://{}", hydrant_tests::host::free_address());
-    let environment = "[log]\nlevel = \"info\"";
-    host.write_config(&nowhere, "", environment);
+    host.write_config(&nowhere, "", TEST_TABLES);
     host.launch().await;
     streams::create(&host.client()).await;
     let mut producers = Producers::start(&host.client(), &[streams::GZIP], 4, seed());
@@ -89,7 +88,7 @@ async fn a_backlog_of_many_segments_is_delivered_after_a_restart() {
     }
     let ledger = producers.stop().await;
     host.kill();
-    host.write_config("embedded", "", environment);
+    host.write_config("embedded", "", TEST_TABLES);
     host.launch().await;
     streams::drain_and_check(&mut host, &ledger).await;
 }
