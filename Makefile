@@ -15,6 +15,8 @@ unexport RUSTFLAGS
 
 TARGET := $(CARGO_TARGET_DIR)
 GUESTS := $(TARGET)/plugins
+# Guests are a workspace of their own: run cargo where its configuration is, and keep its products apart.
+GUEST_CARGO := cd plugins && CARGO_TARGET_DIR="$(TARGET)/guests" $(CARGO)
 CYCLES ?= 25
 POWER_CYCLES ?= 10
 RUNS ?= 3
@@ -38,10 +40,12 @@ setup: rust ## Install what Rust needs, and say what else the tests want
 
 rust: ## Install the toolchain of rust-toolchain.toml and its wasm target
 	@command -v $(CARGO) >/dev/null || { echo "error: no cargo"; echo "hint: install rustup, see the Rust site's Getting Started page"; exit 1; }
-	@if command -v rustup >/dev/null; then rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install; \
-		rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown; fi
+	@if command -v rustup >/dev/null; then \
+		rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install || $(CARGO) --version; \
+		installed=$$(rustup target list --installed); \
+		grep -qx wasm32-unknown-unknown <<<"$$installed" || rustup target add wasm32-unknown-unknown; \
+	fi
 
-# Guests are crates of a workspace of their own, so that their profile and target are not the host's.
 plugins: rust ## Build every guest below plugins/ into target/plugins/NAME.wasm
 	@bash plugins/build.sh "$(GUESTS)"
 
@@ -55,12 +59,15 @@ test: fmt lint unit doc suite ## Everything that must hold before a change is me
 
 fmt: rust ## Formatting
 	$(CARGO) fmt --all --check
+	$(GUEST_CARGO) fmt --all --check
 
 lint: rust ## rustc's and clippy's lints, as errors
 	$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(GUEST_CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 
 unit: plugins ## Tests beside the code
 	$(CARGO) test --quiet --locked --workspace --lib --bins
+	$(GUEST_CARGO) test --quiet --locked --workspace
 
 doc: rust ## Documentation builds without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps

@@ -235,7 +235,7 @@ impl<'a> Checker<'a> {
         }
         let intact = match self.processing.get(&id.stream) {
             Some(Processing::Plugin) => is_intact(line, id),
-            Some(Processing::None) | None => record(id).trim_ascii_end() == line,
+            Some(Processing::None) | None => record(id).strip_suffix(b"\n") == Some(line),
         };
         if !intact {
             self.violations.push(format!("altered: {id} in {key}"));

@@ -373,18 +373,22 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// A guest from `plugins/`, built as a component by `make plugins`, once per test run.
+/// A guest from `plugins/`, built as a component: from `HYDRANT_PLUGIN_DIR`, else by `make plugins`, once.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn plugin(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        if let Some(given) = text("HYDRANT_PLUGIN_DIR") {
+            return PathBuf::from(given);
+        }
         let target = format!("CARGO_TARGET_DIR={}", target_directory().display());
         let made = Command::new("make").args(["--silent", "plugins", &target]).current_dir(repository()).status();
         assert!(made.expect("make can be run").success(), "the plugins do not build");
+        target_directory().join("plugins")
     });
-    let file = target_directory().join("plugins").join(format!("{name}.wasm"));
+    let file = folder.join(format!("{name}.wasm"));
     assert!(file.is_file(), "no plugin at {}", file.display());
     file
 }

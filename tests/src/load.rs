@@ -96,7 +96,7 @@ fn share(all: u64, workers: u64, at: u64) -> u64 {
 
 /// Time between two requests of one connection.
 fn pace(work: &Work) -> Option<Duration> {
-    let rate = work.rate?;
+    let rate = work.rate?.max(1);
     let per_connection = (work.batch * work.connections) as f64;
     Some(Duration::from_secs_f64(per_connection / rate as f64))
 }
@@ -158,7 +158,8 @@ fn failed_count(body: &[u8]) -> u64 {
     const KEY: &[u8] = br#""FailedPutCount":"#;
     let at = body.windows(KEY.len()).position(|window| window == KEY);
     let digits = at.map_or(&[][..], |at| &body[at + KEY.len()..]);
-    let text: String = digits.iter().take_while(|byte| byte.is_ascii_digit()).map(|&byte| byte as char).collect();
+    let text: String =
+        digits.trim_ascii_start().iter().take_while(|byte| byte.is_ascii_digit()).map(|&byte| byte as char).collect();
     text.parse().unwrap_or(u64::MAX)
 }
 

@@ -88,5 +88,6 @@ fn shares_add_up() {
 fn an_answer_without_a_count_is_a_failure() {
     assert_eq!(failed_count(br#"{"FailedPutCount":0,"x":1}"#), 0);
     assert_eq!(failed_count(br#"{"a":1,"FailedPutCount":17}"#), 17);
+    assert_eq!(failed_count(br#"{"FailedPutCount": 3}"#), 3);
     assert_eq!(failed_count(b"{}"), u64::MAX);
 }

@@ -12,7 +12,7 @@ use hydrant_tests::host::free_address;
 use hydrant_tests::wait::until;
 use tempfile::TempDir;
 
-const MODULE: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+const VERSION: &str = "1.8.0";
 const KEY: &str = "bench";
 const SECRET: &str = "bench-secret";
 /// It answers within a second on an idle machine.
@@ -73,10 +73,11 @@ impl Drop for Store {
 }
 
 fn binary() -> PathBuf {
-    let folder = target_directory().join("peers/bin");
+    let folder = target_directory().join(format!("peers/versitygw-{VERSION}"));
     let file = folder.join("versitygw");
     if !file.is_file() {
-        let status = Command::new("go").args(["install", MODULE]).env("GOBIN", &folder).status();
+        let module = format!("github.com/versity/versitygw/cmd/versitygw@v{VERSION}");
+        let status = Command::new("go").args(["install", &module]).env("GOBIN", &folder).status();
         assert!(status.expect("go can be run").success(), "versitygw does not build");
     }
     file
