@@ -37,6 +37,32 @@ pub struct Column {
     pub codes: Vec<u32>,
 }
 
+impl Column {
+    /// The columns of consecutive parts as one set; a part without a column leaves it unset for its records.
+    fn concat(parts: &[&Records]) -> Vec<Self> {
+        let mut columns: Vec<Self> = Vec::new();
+        let mut before = 0;
+        for part in parts {
+            for from in &part.columns {
+                let at = columns.iter().position(|known| known.name == from.name).unwrap_or_else(|| {
+                    columns.push(Self { name: from.name.clone(), ..Self::default() });
+                    columns.len() - 1
+                });
+                let into = &mut columns[at];
+                into.codes.resize(before, 0);
+                let shift = u32::try_from(into.dictionary.len()).unwrap_or(u32::MAX);
+                into.codes.extend(from.codes.iter().map(|&code| if code == 0 { 0 } else { code + shift }));
+                into.dictionary.extend_from_slice(&from.dictionary);
+            }
+            before += part.len();
+            for column in &mut columns {
+                column.codes.resize(before, 0);
+            }
+        }
+        columns
+    }
+}
+
 /// Records laid end to end: record `i` is `payload[ends[i - 1]..ends[i]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
@@ -128,6 +154,31 @@ impl Records {
         &self.payload[self.range(at)]
     }
 
+    /// Records `range` alone, sharing the payload.
+    ///
+    /// # Panics
+    /// When the range reaches beyond the records.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let start = if range.start == 0 { 0 } else { self.ends[range.start - 1] };
+        let ends: Vec<u32> = self.ends[range.clone()].iter().map(|end| end - start).collect();
+        let length = ends.last().copied().unwrap_or(0) as usize;
+        let payload = self.payload.slice(start as usize..start as usize + length);
+        let column = |column: &Column| Column { codes: column.codes[range.clone()].to_vec(), ..column.clone() };
+        Self { payload, ends, columns: self.columns.iter().map(column).collect() }
+    }
+
+    /// Records of all parts, one after another. Columns are kept when every part has the same ones.
+    pub fn concat(parts: &[&Self]) -> Self {
+        let mut payload = Vec::with_capacity(parts.iter().map(|part| part.payload.len()).sum());
+        let mut ends = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            let start = ends.last().copied().unwrap_or(0);
+            payload.extend_from_slice(&part.payload);
+            ends.extend(part.ends.iter().map(|end| start + end));
+        }
+        Self { payload: payload.into(), ends, columns: Column::concat(parts) }
+    }
+
     /// Every record in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.record(at))
@@ -153,6 +204,10 @@ impl Batch {
         self.first + self.records.len() as u64
     }
 }
+
+/// How often a batch may be running while the process dies before its records are run one by one, and how often a
+/// record may do so alone before it goes to the error output. Three, so that an operator's kills blame nobody.
+pub const FATAL_ATTEMPTS: u32 = 3;
 
 /// A plugin at one version: what rules a range of records and what an error output names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -252,6 +307,8 @@ pub struct Transformed {
     pub rejected: Vec<Rejected>,
     /// Inputs dropped on purpose.
     pub dropped_count: u64,
+    /// Their bytes.
+    pub dropped_bytes: u64,
 }
 
 impl Transformed {
@@ -271,6 +328,16 @@ pub enum Content {
     Records(Vec<u8>),
     /// Records for the error output, one line each once encoded.
     Rejected(Vec<Rejected>),
+}
+
+impl Content {
+    /// Bytes before encoding; for rejected records, of the records themselves.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Records(payload) => payload.len() as u64,
+            Self::Rejected(list) => list.iter().map(|one| one.data.len() as u64).sum(),
+        }
+    }
 }
 
 /// The plan of one delivery, made durable before anything is sent. Everything sent derives from it, so a retry,
@@ -325,4 +392,59 @@ pub struct Object {
     pub content_encoding: Option<&'static str>,
     /// KMS key for server-side encryption.
     pub kms_key_arn: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(texts: &[&str], column: Option<(&str, &[&str])>) -> Records {
+        let mut ends = Vec::new();
+        let mut payload = Vec::new();
+        for text in texts {
+            payload.extend_from_slice(text.as_bytes());
+            ends.push(payload.len() as u32);
+        }
+        let columns = column.into_iter().map(|(name, values)| Column {
+            name: name.to_owned(),
+            dictionary: values.iter().map(|&value| value.to_owned()).collect(),
+            codes: (1..=texts.len() as u32).collect(),
+        });
+        Records::new(payload.into(), ends, columns.collect()).unwrap()
+    }
+
+    #[test]
+    fn ends_that_lie_are_refused() {
+        let check = |ends: &[u32]| Records::new(Bytes::from_static(b"abcd"), ends.to_vec(), Vec::new()).err();
+        assert_eq!(check(&[2, 4]), None);
+        assert_eq!(check(&[2, 1, 4]), Some(RecordsError::EndsDecrease(1)));
+        assert_eq!(check(&[2, 5]), Some(RecordsError::EndsMismatch { end: 5, length: 4 }));
+        assert_eq!(check(&[]), Some(RecordsError::EndsMismatch { end: 0, length: 4 }));
+        let column = |codes: &[u32]| Column { name: "k".into(), dictionary: vec!["v".into()], codes: codes.to_vec() };
+        let with = |codes| Records::new(Bytes::from_static(b"a"), vec![1], vec![column(codes)]).err();
+        assert_eq!(with(&[1]), None);
+        assert_eq!(with(&[2]), Some(RecordsError::Column(0)));
+        assert_eq!(with(&[]), Some(RecordsError::Column(0)));
+    }
+
+    #[test]
+    fn a_slice_and_a_concatenation_are_inverse() {
+        let all = records(&["ab", "", "cde", "f"], Some(("k", &["1", "2", "3", "4"])));
+        for cut in 0..=4 {
+            let joined = Records::concat(&[&all.slice(0..cut), &all.slice(cut..4)]);
+            assert_eq!(joined.payload(), all.payload());
+            assert_eq!(joined.ends(), all.ends());
+            let value = |records: &Records, at: usize| {
+                let column = &records.columns()[0];
+                column.dictionary[column.codes[at] as usize - 1].clone()
+            };
+            assert!((0..4).all(|at| value(&joined, at) == value(&all, at)));
+        }
+    }
+
+    #[test]
+    fn a_part_without_a_column_leaves_it_unset() {
+        let joined = Records::concat(&[&records(&["a"], None), &records(&["b"], Some(("k", &["v"]))), &records(&["c"], None)]);
+        assert_eq!(joined.columns()[0].codes, vec![0, 1, 0]);
+    }
 }

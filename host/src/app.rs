@@ -1,0 +1,238 @@
+//! The product as one value: opens everything that the settings name, in order, and stops it in reverse.
+//!
+//! Refuses to know what any part does; `pipeline` joins the stages, this joins the pipeline with its doors.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::admin::{Admin, Health};
+use crate::api;
+use crate::batch::name;
+use crate::cli::{Host, Journals};
+use crate::config::{self, S3Endpoint, Settings};
+use crate::deliver::{self, Policy};
+use crate::journal::{self, Journal, inspect};
+use crate::pipeline::{Parts, Pipeline, Stopped};
+use crate::process::{self, PluginHost};
+use crate::runtime::{Clock, Random, SystemClock};
+use crate::telemetry::Telemetry;
+
+/// Folder of the journal below `data_dir`.
+const JOURNAL: &str = "journal";
+
+/// The running product.
+#[derive(Debug)]
+pub struct App {
+    pipeline: Arc<Pipeline>,
+    health: Health,
+    api: Door,
+    admin: Admin,
+    embedded: Option<Arc<deliver::Embedded>>,
+    grace: std::time::Duration,
+}
+
+/// A listener with its server.
+#[derive(Debug)]
+struct Door {
+    address: SocketAddr,
+    close: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Door {
+    async fn close(self) {
+        // A server that is gone needs no word.
+        drop(self.close.send(()));
+        if let Err(error) = self.server.await {
+            tracing::error!(%error, address = %self.address, "a server panicked");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, what: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({what})"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+impl Host for App {
+    async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random = Arc::new(Random::from_system());
+        let telemetry = Telemetry::new();
+        let health = Health::starting();
+        let admin = Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone()).await?;
+        let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
+        let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
+        let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry))?;
+        let delivery = deliver::build(delivery_settings(&settings)?, Policy::default(), Arc::clone(&random)).await?;
+        let pipeline = Arc::new(Pipeline::start(Parts {
+            journal,
+            recovered,
+            plugins,
+            destination: delivery.destination,
+            memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            telemetry: Arc::clone(&telemetry),
+        }));
+        let api = {
+            let (close, closed) = oneshot::channel();
+            let backend = Arc::new(pipeline.backend());
+            let settings = api_settings(&settings);
+            let server = tokio::spawn(api::serve(api_listener, settings, backend, clock, random, async { drop(closed.await) }));
+            Door { address: api_address, close, server }
+        };
+        health.clear("start");
+        Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })
+    }
+
+    fn api_address(&self) -> SocketAddr {
+        self.api.address
+    }
+
+    fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    fn s3_address(&self) -> Option<SocketAddr> {
+        self.embedded.as_ref().map(|server| server.address())
+    }
+
+    async fn ensure_bucket(&self, bucket: &str) -> anyhow::Result<()> {
+        let embedded = self.embedded.as_ref().context("there is no embedded S3 server")?;
+        Ok(embedded.ensure_bucket(bucket).await?)
+    }
+
+    async fn broken(&self) -> anyhow::Error {
+        let reason = self.pipeline.failed().await;
+        self.health.hold("host", &reason);
+        anyhow::anyhow!(reason)
+    }
+
+    async fn drained(self) -> anyhow::Result<()> {
+        self.health.hold("stop", "stopping");
+        self.api.close().await;
+        let stopped = self.pipeline.stop(self.grace).await;
+        drop(self.admin);
+        match stopped {
+            Stopped::Drained => Ok(()),
+            Stopped::Undelivered => Err(anyhow::anyhow!("time ran out before everything was delivered")),
+        }
+    }
+}
+
+impl Journals for App {
+    fn inspect(data_dir: &Path) -> anyhow::Result<impl serde::Serialize + std::fmt::Display> {
+        Ok(inspect::inspect(&data_dir.join(JOURNAL))?)
+    }
+
+    fn verify(data_dir: &Path) -> anyhow::Result<(impl serde::Serialize + std::fmt::Display, bool)> {
+        let found = inspect::verify(&data_dir.join(JOURNAL))?;
+        let whole = found.is_intact();
+        Ok((found, whole))
+    }
+}
+
+async fn open_journal(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<Random>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<(Journal, journal::Recovered)> {
+    let directory = settings.data_dir.join(JOURNAL);
+    let storage = journal::Disk::new(directory);
+    let limits = journal::Settings {
+        segment_bytes: settings.journal.segment_bytes,
+        capacity_bytes: settings.journal.capacity_bytes,
+        cache_bytes: settings.journal.cache_bytes,
+        ..journal::Settings::default()
+    };
+    let (clock, random, metrics) = (Arc::clone(clock), Arc::clone(random), telemetry.journal.clone());
+    // Recovery reads whole segments; it must not hold a thread that serves sockets.
+    let opened = tokio::task::spawn_blocking(move || Journal::open(limits, Arc::new(storage), clock, random, metrics));
+    let (journal, recovered) = opened.await??;
+    for damaged in &recovered.quarantined {
+        tracing::error!(segment = damaged.segment, offset = damaged.offset, bytes = damaged.bytes, "journal_corruption: a damaged range is set aside");
+    }
+    for lost in &recovered.lost {
+        tracing::error!(stream = %lost.stream, first = lost.first, end = lost.end, "journal_corruption: records cannot be read");
+    }
+    tracing::info!(
+        streams = recovered.streams.len(), segments = recovered.segment_count, bytes = recovered.scanned_bytes,
+        cut_bytes = recovered.cut_bytes, clean = recovered.is_clean, "journal opened"
+    );
+    Ok((journal, recovered))
+}
+
+fn plugin_settings(settings: &Settings) -> process::Settings {
+    let limits = process::Limits {
+        memory_bytes: usize::try_from(settings.plugins.memory_bytes).unwrap_or(usize::MAX),
+        deadline: settings.plugins.deadline,
+        output_bytes: usize::try_from(settings.plugins.output_bytes).unwrap_or(usize::MAX),
+        log_bytes: usize::try_from(settings.plugins.log_bytes).unwrap_or(usize::MAX),
+        ..process::Limits::default()
+    };
+    process::Settings { plugin_dir: settings.plugin_dir.clone(), store_dir: settings.data_dir.join("plugins"), limits }
+}
+
+fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {
+    let endpoint = match &settings.s3.endpoint {
+        S3Endpoint::Embedded => {
+            deliver::Endpoint::Embedded { directory: settings.data_dir.join("s3"), listen: settings.s3.listen }
+        }
+        S3Endpoint::Url(url) => deliver::Endpoint::Url(url.clone()),
+        S3Endpoint::Aws => deliver::Endpoint::Aws,
+    };
+    let roots_pem = match &settings.egress.ca_file {
+        Some(file) => Some(std::fs::read(file).with_context(|| format!("cannot read egress.ca_file {}", file.display()))?),
+        None => None,
+    };
+    let part_bytes = usize::try_from(settings.s3.part_bytes).unwrap_or(usize::MAX);
+    Ok(deliver::Settings {
+        path_style: settings.s3.path_style,
+        // The operator chose this endpoint; egress rules are for addresses that tenants name.
+        plaintext: true,
+        roots_pem,
+        attempt_timeout: settings.s3.timeout,
+        multipart_threshold_bytes: part_bytes.saturating_add(1),
+        part_bytes,
+        ..deliver::Settings::new(endpoint, &settings.region)
+    })
+}
+
+fn api_settings(settings: &Settings) -> api::Settings {
+    let authentication = match &settings.api.authentication {
+        config::Authentication::None => api::Authentication::None { account_id: settings.account_id.clone() },
+        config::Authentication::Sigv4(credentials) => {
+            let credential = |one: &config::Credential| api::Credential {
+                access_key_id: one.access_key_id.clone(),
+                secret: one.secret_access_key.clone(),
+                account_id: one.account_id.clone(),
+            };
+            api::Authentication::Sigv4(credentials.iter().map(credential).collect())
+        }
+    };
+    api::Settings {
+        authentication,
+        region: settings.region.clone(),
+        stream_quota: STREAM_QUOTA,
+        names: api::NameRules {
+            prefix: |text, place| {
+                let place = if place == api::PrefixPlace::Data { name::Place::Data } else { name::Place::Error };
+                name::Prefix::parse(text, place).map(drop).map_err(|error| error.to_string())
+            },
+            time_zone: |zone| name::time_zone(zone).is_ok(),
+        },
+        limits: api::Limits::default(),
+    }
+}
+
+/// Streams per account: Firehose's own quota in its large regions.
+const STREAM_QUOTA: usize = 5_000;

@@ -1,0 +1,410 @@
+//! Cut points, and random histories with a crash after every seal.
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+
+use super::*;
+use crate::definition::Compression;
+use crate::record::{Content, ErrorOutput, Records};
+
+const STREAM: StreamId = StreamId(7);
+
+const FAILED: Partition = Partition::Error(ErrorOutput::ProcessingFailed);
+
+/// What becomes of one input.
+#[derive(Clone, Debug, PartialEq)]
+enum Fate {
+    Outputs(Vec<u16>),
+    Rejected(u16),
+    Dropped,
+}
+
+fn destination(buffer_bytes: u64, buffer_seconds: u32) -> S3Destination {
+    S3Destination {
+        bucket: "lake".to_owned(),
+        prefix: String::new(),
+        error_output_prefix: String::new(),
+        buffer_bytes,
+        buffer_seconds,
+        compression: Compression::Uncompressed,
+        file_extension: String::new(),
+        time_zone: String::new(),
+        kms_key_arn: None,
+    }
+}
+
+fn new(buffer_bytes: u64, buffer_seconds: u32) -> Accumulator {
+    Accumulator::new(STREAM, &destination(buffer_bytes, buffer_seconds), &BTreeMap::new(), 0)
+}
+
+/// Bytes that tell which output of which input they are.
+fn data(sequence: Sequence, output: usize, length: u16) -> Vec<u8> {
+    let name = format!("{sequence}.{output};").into_bytes();
+    name.into_iter().cycle().take(usize::from(length)).collect()
+}
+
+fn arrived_ms(sequence: Sequence) -> u64 {
+    1_000_000 + sequence / 3
+}
+
+fn rejected(sequence: Sequence, length: u16) -> Rejected {
+    Rejected {
+        sequence,
+        arrived_ms: arrived_ms(sequence),
+        data: Bytes::from(data(sequence, 0, length)),
+        output: ErrorOutput::ProcessingFailed,
+        code: "Lambda.ProcessingFailedStatus",
+        message: "no".to_owned(),
+        attempts: 1,
+        lambda_arn: None,
+        plugin: None,
+    }
+}
+
+/// What processing makes of inputs `range`, the same for any batch they come in.
+fn transformed(fates: &[Fate], range: std::ops::Range<usize>) -> Transformed {
+    let (mut payload, mut ends, mut inputs, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (input, at) in (0_u32..).zip(range.clone()) {
+        match &fates[at] {
+            Fate::Outputs(lengths) => {
+                for (output, &length) in lengths.iter().enumerate() {
+                    payload.extend(data(at as u64, output, length));
+                    ends.push(u32::try_from(payload.len()).unwrap());
+                    inputs.push(input);
+                }
+            }
+            Fate::Rejected(length) => failed.push(rejected(at as u64, *length)),
+            Fate::Dropped => {}
+        }
+    }
+    let identity = inputs.iter().copied().eq(0..u32::try_from(range.len()).unwrap());
+    Transformed {
+        stream: STREAM,
+        inputs: range.start as u64..range.end as u64,
+        arrived_ms: range.map(|at| arrived_ms(at as u64)).collect(),
+        dropped_count: 0,
+        outputs: Records::new(payload.into(), ends, Vec::new()).unwrap(),
+        origins: if identity { Origins::Identity } else { Origins::Inputs(inputs) },
+        rejected: failed,
+    }
+}
+
+/// All that inputs `range` have in `partition`: bytes and records.
+fn expected(fates: &[Fate], partition: &Partition, range: std::ops::Range<Sequence>) -> (Vec<u8>, u64) {
+    let (mut bytes, mut count) = (Vec::new(), 0);
+    for sequence in range {
+        match (&fates[usize::try_from(sequence).unwrap()], partition) {
+            (Fate::Outputs(lengths), Partition::Main) => {
+                for (output, &length) in lengths.iter().enumerate() {
+                    bytes.extend(data(sequence, output, length));
+                    count += 1;
+                }
+            }
+            (Fate::Rejected(length), Partition::Error(_)) => {
+                bytes.extend(data(sequence, 0, *length));
+                count += 1;
+            }
+            _ => {}
+        }
+    }
+    (bytes, count)
+}
+
+fn content_bytes(content: &Content) -> Vec<u8> {
+    match content {
+        Content::Records(payload) => payload.clone(),
+        Content::Rejected(rejected) => rejected.iter().flat_map(|rejected| rejected.data.to_vec()).collect(),
+    }
+}
+
+fn outputs(lengths: &[u16]) -> Vec<Fate> {
+    lengths.iter().map(|&length| Fate::Outputs(vec![length])).collect()
+}
+
+fn spans(cuts: &[Cut]) -> Vec<(Sequence, Sequence, Sequence)> {
+    cuts.iter().map(|cut| (cut.first, cut.end, cut.open_from)).collect()
+}
+
+#[test]
+fn cuts_after_the_input_that_reaches_the_size() {
+    let fates = outputs(&[40, 60, 99, 1, 250, 10]);
+    let mut accumulator = new(100, 300);
+    let cuts = accumulator.add(transformed(&fates, 0..6), 0);
+    assert_eq!(spans(&cuts), [(0, 2, 2), (2, 4, 4), (4, 5, 5)]);
+    assert_eq!(cuts.iter().map(|cut| cut.content_bytes).collect::<Vec<_>>(), [100, 100, 250]);
+    assert_eq!((accumulator.open_from(), accumulator.deadline_ms()), (5, Some(300_000)));
+    assert_eq!(spans(&accumulator.flush()), [(5, 6, 6)]);
+    assert_eq!((accumulator.open_from(), accumulator.bytes(), accumulator.deadline_ms()), (6, 0, None));
+}
+
+#[test]
+fn never_splits_what_one_input_has() {
+    let fates = [Fate::Outputs(vec![60, 60, 60]), Fate::Outputs(vec![30, 80, 5])];
+    let cuts = new(100, 300).add(transformed(&fates, 0..2), 0);
+    assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 2)]);
+    assert_eq!(cuts.iter().map(|cut| cut.record_count).collect::<Vec<_>>(), [3, 3]);
+}
+
+#[test]
+fn never_splits_the_rejections_of_one_input() {
+    let mut batch = transformed(&[Fate::Rejected(0), Fate::Rejected(0)], 0..2);
+    batch.rejected = vec![rejected(0, 60), rejected(0, 60), rejected(0, 60), rejected(1, 200)];
+    let cuts = new(100, 300).add(batch, 0);
+    assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 2)]);
+    assert_eq!(cuts.iter().map(|cut| cut.record_count).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[test]
+fn cuts_by_age_counted_from_the_first_record() {
+    let fates = outputs(&[1, 1, 1]);
+    let mut accumulator = new(100, 60);
+    assert!(accumulator.add(transformed(&fates, 0..1), 5_000).is_empty());
+    assert!(accumulator.add(transformed(&fates, 1..2), 64_000).is_empty());
+    assert!(accumulator.due(64_999).is_empty());
+    assert_eq!(spans(&accumulator.due(65_000)), [(0, 2, 2)]);
+    // A late timer: what came meanwhile goes along.
+    accumulator.add(transformed(&fates, 2..3), 70_000);
+    assert_eq!(accumulator.deadline_ms(), Some(130_000));
+    assert!(accumulator.due(0).is_empty());
+    assert_eq!(spans(&accumulator.due(u64::MAX)), [(2, 3, 3)]);
+}
+
+#[test]
+fn an_age_of_zero_cuts_at_once() {
+    let fates = [Fate::Outputs(vec![1]), Fate::Rejected(9), Fate::Dropped, Fate::Dropped];
+    let mut accumulator = new(100, 0);
+    let cuts = accumulator.add(transformed(&fates, 0..3), 5);
+    assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 3)]);
+    assert!(accumulator.add(transformed(&fates, 3..4), 6).is_empty());
+    assert_eq!(accumulator.open_from(), 4);
+}
+
+#[test]
+fn an_update_keeps_the_timer_of_what_is_buffered() {
+    let fates = outputs(&[10, 10, 10, 10]);
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..1), 0);
+    accumulator.update(&destination(20, 0));
+    assert!(accumulator.due(1).is_empty());
+    assert_eq!(accumulator.deadline_ms(), Some(300_000));
+    // The new size rules from the next record on, the new age from the next batch on.
+    assert_eq!(spans(&accumulator.add(transformed(&fates, 1..2), 2)), [(0, 2, 2)]);
+    assert_eq!(spans(&accumulator.add(transformed(&fates, 2..3), 3)), [(2, 3, 3)]);
+}
+
+#[test]
+fn memory_pressure_takes_the_largest_buffer() {
+    let fates = [Fate::Rejected(10), Fate::Outputs(vec![50]), Fate::Dropped];
+    let mut accumulator = new(1000, 300);
+    assert_eq!(accumulator.cut_largest(), None);
+    accumulator.add(transformed(&fates, 0..3), 0);
+    assert_eq!(accumulator.oldest_arrived_ms(), Some(arrived_ms(0)));
+    let cut = accumulator.cut_largest().unwrap();
+    assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (Partition::Main, 1, 2, 0));
+    let cut = accumulator.cut_largest().unwrap();
+    assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (FAILED, 0, 1, 3));
+    assert_eq!((accumulator.cut_largest(), accumulator.bytes()), (None, 0));
+}
+
+#[test]
+fn memory_pressure_takes_records_without_bytes_too() {
+    let fates = [Fate::Rejected(1), Fate::Outputs(vec![0])];
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..2), 0);
+    assert_eq!(accumulator.cut_largest().map(|cut| cut.partition), Some(FAILED));
+    let cut = accumulator.cut_largest().unwrap();
+    assert_eq!((cut.partition, cut.record_count, cut.content_bytes, cut.open_from), (Partition::Main, 1, 0, 2));
+}
+
+/// A range that the journal lost is skipped by the pipeline; what is around it is cut as ever.
+#[test]
+fn lost_inputs_leave_no_trace() {
+    let fates = outputs(&[1, 2, 3, 4, 5]);
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..2), 0);
+    accumulator.add(transformed(&fates, 4..5), 0);
+    let cuts = accumulator.flush();
+    assert_eq!(spans(&cuts), [(0, 5, 5)]);
+    assert_eq!((cuts[0].record_count, cuts[0].content_bytes), (3, 8));
+}
+
+/// Size hints count the bytes of rejected records; their bookkeeping has a limit of its own.
+#[test]
+fn a_flood_of_empty_rejections_is_cut() {
+    let fates = vec![Fate::Rejected(0); 300_000];
+    let mut accumulator = new(128 << 20, 900);
+    let cuts = accumulator.add(transformed(&fates, 0..fates.len()), 0);
+    assert!(!cuts.is_empty());
+    assert!(accumulator.bytes() < 17 << 20);
+    let count: u64 = cuts.iter().chain(&accumulator.flush()).map(|cut| cut.record_count).sum();
+    assert_eq!(count, 300_000);
+}
+
+/// A rejected record is a slice of the request it came in; keeping it must not keep the request.
+#[test]
+fn a_rejected_record_does_not_hold_its_request() {
+    let request = Bytes::from(vec![b'x'; 4 << 20]);
+    let mut batch = transformed(&[Fate::Rejected(0)], 0..1);
+    batch.rejected[0].data = request.slice(10..20);
+    let mut accumulator = new(128 << 20, 900);
+    accumulator.add(batch, 0);
+    assert!(request.is_unique());
+    assert!(accumulator.bytes() < 1000);
+}
+
+#[test]
+fn inputs_added_twice_count_once() {
+    let fates = outputs(&[1, 2, 3, 4]);
+    let mut accumulator = new(1000, 300);
+    accumulator.add(transformed(&fates, 0..3), 0);
+    accumulator.add(transformed(&fates, 1..4), 0);
+    let cuts = accumulator.flush();
+    assert_eq!(content_bytes(&cuts[0].content), expected(&fates, &Partition::Main, 0..4).0);
+}
+
+/// Something the pipeline does to an accumulator.
+#[derive(Clone, Debug)]
+enum Action {
+    Add(usize),
+    Due(u64),
+    Flush,
+    CutLargest,
+    Update(u64, u32),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        6 => (0..40_u16).prop_map(|length| Fate::Outputs(vec![length])),
+        2 => prop::collection::vec(0..40_u16, 2..4).prop_map(Fate::Outputs),
+        2 => (0..40_u16).prop_map(Fate::Rejected),
+        2 => Just(Fate::Dropped),
+    ]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        8 => (1..20_usize).prop_map(Action::Add),
+        2 => (0..3000_u64).prop_map(Action::Due),
+        1 => Just(Action::Flush),
+        1 => Just(Action::CutLargest),
+        1 => (0..200_u64, 0..3_u32).prop_map(|(size, age)| Action::Update(size, age)),
+    ]
+}
+
+/// Runs `actions` over `fates` from where `accumulator` stands; checks each cut as it comes and returns all of them.
+fn run(accumulator: &mut Accumulator, fates: &[Fate], actions: &[Action], sealed: &[Cut]) -> Vec<Cut> {
+    let mut all = sealed.to_vec();
+    let (mut now_ms, mut next) = (0, usize::try_from(accumulator.open_from()).unwrap());
+    let drain = [Action::Add(fates.len()), Action::Flush];
+    for action in actions.iter().chain(&drain) {
+        let cuts = match action {
+            Action::Add(count) => {
+                let end = (next + count).min(fates.len());
+                let cuts = accumulator.add(transformed(fates, next..end), now_ms);
+                next = end;
+                cuts
+            }
+            Action::Due(passed_ms) => {
+                now_ms += passed_ms;
+                accumulator.due(now_ms)
+            }
+            Action::Flush => accumulator.flush(),
+            Action::CutLargest => accumulator.cut_largest().into_iter().collect(),
+            Action::Update(size, age) => {
+                accumulator.update(&destination(*size, *age));
+                Vec::new()
+            }
+        };
+        for cut in cuts {
+            all.push(cut);
+            assert_eq!(all.last().unwrap().open_from, open_from(fates, &all, next), "cut {}", all.len());
+        }
+        assert_eq!(accumulator.open_from(), open_from(fates, &all, next));
+    }
+    all
+}
+
+/// The lowest input below `next` with something in a partition that is in none of `cuts`.
+fn open_from(fates: &[Fate], cuts: &[Cut], next: usize) -> Sequence {
+    let sealed_to = |partition: &Partition| {
+        cuts.iter().filter(|cut| cut.partition == *partition).map(|cut| cut.end).max().unwrap_or(0)
+    };
+    let open = |sequence: &Sequence| {
+        [Partition::Main, FAILED].iter().any(|partition| {
+            *sequence >= sealed_to(partition) && expected(fates, partition, *sequence..sequence + 1).1 > 0
+        })
+    };
+    (0..next as u64).find(open).unwrap_or(next as u64)
+}
+
+/// Every record exactly once and in order, and each cut is what its range has.
+fn check_conservation(fates: &[Fate], cuts: &[Cut]) -> TestCaseResult {
+    for partition in [Partition::Main, FAILED] {
+        let (mut bytes, mut count, mut end) = (Vec::new(), 0, 0);
+        for cut in cuts.iter().filter(|cut| cut.partition == partition) {
+            prop_assert!(cut.first >= end && cut.end > cut.first, "{:?} after {}", spans(cuts), end);
+            let own = content_bytes(&cut.content);
+            prop_assert_eq!((own.clone(), cut.record_count), expected(fates, &partition, cut.first..cut.end));
+            prop_assert_eq!(cut.content_bytes, own.len() as u64);
+            prop_assert_eq!(cut.oldest_arrived_ms, arrived_ms(cut.first));
+            prop_assert!(expected(fates, &partition, cut.first..cut.first + 1).1 > 0, "first has nothing");
+            prop_assert!(expected(fates, &partition, cut.end - 1..cut.end).1 > 0, "last has nothing");
+            bytes.extend(own);
+            count += cut.record_count;
+            end = cut.end;
+        }
+        prop_assert_eq!((bytes, count), expected(fates, &partition, 0..fates.len() as u64));
+    }
+    Ok(())
+}
+
+/// What a recovery starts from when these cuts became durable.
+fn recovered(cuts: &[Cut]) -> Accumulator {
+    let marks = cuts.iter().map(|cut| (cut.partition.clone(), cut.end)).collect();
+    let open_from = cuts.last().map_or(0, |cut| cut.open_from);
+    Accumulator::new(STREAM, &destination(100, 1), &marks, open_from)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Row D1 for batches: whatever was cut when the crash came, the replay gives exactly the rest.
+    #[test]
+    fn every_output_is_in_one_cut_whatever_the_crash(
+        fates in prop::collection::vec(fate(), 0..120),
+        first_life in prop::collection::vec(action(), 0..25),
+        second_life in prop::collection::vec(action(), 0..25),
+        third_life in prop::collection::vec(action(), 0..5),
+    ) {
+        let cuts = run(&mut new(100, 1), &fates, &first_life, &[]);
+        check_conservation(&fates, &cuts)?;
+        for durable in 0..=cuts.len() {
+            let sealed = &cuts[..durable];
+            let replayed = run(&mut recovered(sealed), &fates, &second_life, sealed);
+            check_conservation(&fates, &replayed)?;
+            let again = &replayed[..usize::midpoint(durable, replayed.len())];
+            check_conservation(&fates, &run(&mut recovered(again), &fates, &third_life, again))?;
+        }
+    }
+
+    /// A batch exceeds the hint by less than one input's outputs.
+    #[test]
+    fn batches_are_close_to_the_hint(
+        fates in prop::collection::vec(fate(), 1..200),
+        steps in prop::collection::vec(1..50_usize, 1..20),
+        size in 1..300_u64,
+    ) {
+        let mut accumulator = new(size, 900);
+        let (mut from, mut cuts) = (0, Vec::new());
+        for step in steps {
+            let end = (from + step).min(fates.len());
+            cuts.extend(accumulator.add(transformed(&fates, from..end), 0));
+            from = end;
+        }
+        for cut in cuts {
+            let (last, _) = expected(&fates, &cut.partition, cut.end - 1..cut.end);
+            prop_assert!(cut.content_bytes >= size);
+            prop_assert!(cut.content_bytes - (last.len() as u64) < size);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Prefixes: parsed once into literal text and expressions, checked, evaluated per object.
+//!
+//! Refuses every `!{` that is not an expression of firehose.md §4.3; the words of a refusal are what the API answers
+//! with `InvalidArgumentException`.
+
+use std::fmt;
+
+use jiff::Zoned;
+
+use super::pattern::{Pattern, PatternError};
+use crate::record::ErrorOutput;
+use crate::runtime::Random;
+
+/// Which of a destination's prefixes a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `Prefix`.
+    Data,
+    /// `ErrorOutputPrefix`.
+    Error,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Data => "Prefix",
+            Self::Error => "ErrorOutputPrefix",
+        })
+    }
+}
+
+/// Why a destination's prefixes are refused. `Display` is the message of the `InvalidArgumentException`; only that of
+/// [`Self::DynamicPartitioning`] is known from the service, the others are ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrefixError {
+    /// `!{` without `}`, or without a namespace.
+    #[error("{0} contains '!{{' outside an expression of the form !{{namespace:value}}.")]
+    Misuse(Place),
+    /// A namespace nobody knows.
+    #[error("{0} contains the unknown namespace '{1}'.")]
+    Namespace(Place, String),
+    /// A value the firehose namespace does not have.
+    #[error("{0} contains the unknown expression !{{firehose:{1}}}.")]
+    Value(Place, String),
+    /// A partition key; no stream here has dynamic partitioning.
+    #[error(
+        "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
+    )]
+    DynamicPartitioning,
+    /// The type of an error stands in the prefix for data.
+    #[error("Prefix cannot contain !{{firehose:error-output-type}}.")]
+    ErrorTypeInData,
+    /// Two kinds of errors could meet under one prefix.
+    #[error("ErrorOutputPrefix must contain !{{firehose:error-output-type}} when it contains expressions.")]
+    ErrorTypeMissing,
+    /// §4.3 rule 3.
+    #[error("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions.")]
+    ErrorPrefixMissing,
+    /// A timestamp pattern that Java would refuse.
+    #[error("{0} contains an invalid timestamp pattern '{1}': {2}.")]
+    Pattern(Place, String, PatternError),
+    /// As configured.
+    #[error("{0} must not be longer than 1024 characters.")]
+    Configured(Place),
+    /// As evaluated, at its widest.
+    #[error("{0} can evaluate to more than 512 bytes.")]
+    Evaluated(Place),
+    /// S3 clients resolve such keys to others, and so do file systems.
+    #[error("{0} must not contain the path segments '.' or '..'.")]
+    Dots(Place),
+    /// Keys with control characters cannot be listed as XML.
+    #[error("{0} must not contain control characters.")]
+    Control(Place),
+    /// `CustomTimeZone` names no zone.
+    #[error("CustomTimeZone '{0}' is not a known time zone.")]
+    TimeZone(String),
+}
+
+/// A pattern that is legal and usually a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// `Y` without a week.
+    #[error("{0} uses Y, the year of the week: around New Year it differs from yyyy")]
+    WeekYear(Place),
+    /// `D` beside a month.
+    #[error("{0} uses D, the day of the year: for the day of the month write dd")]
+    DayOfYear(Place),
+}
+
+/// A checked prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Timestamp(Pattern),
+    RandomString,
+    ErrorOutputType,
+}
+
+/// Length of `!{firehose:random-string}`.
+const RANDOM_LENGTH: usize = 11;
+
+/// Alphabet of `!{firehose:random-string}`.
+const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Firehose's limit of a prefix as configured.
+const CONFIGURED_CHARS: usize = 1024;
+
+/// The longest value of `!{firehose:error-output-type}` of any destination, AmazonOpenSearchService-failed, fits.
+const ERROR_TYPE_BYTES: usize = 32;
+
+impl Prefix {
+    /// Parses and checks one prefix.
+    ///
+    /// # Errors
+    /// The first rule of §4.3 that it breaks; those that take both prefixes to see are
+    /// [`check`](super::check)'s.
+    pub fn parse(text: &str, place: Place) -> Result<Self, PrefixError> {
+        if text.chars().count() > CONFIGURED_CHARS {
+            return Err(PrefixError::Configured(place));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(PrefixError::Control(place));
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("!{") {
+            let misuse = PrefixError::Misuse(place);
+            let Some(length) = rest[at..].find('}') else { return Err(misuse) };
+            let Some((namespace, value)) = rest[at + 2..at + length].split_once(':') else { return Err(misuse) };
+            if at > 0 {
+                parts.push(Part::Literal(rest[..at].to_owned()));
+            }
+            parts.push(expression(namespace, value, place)?);
+            rest = &rest[at + length + 1..];
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Literal(rest.to_owned()));
+        }
+        let prefix = Self(parts);
+        if place == Place::Error && prefix.has_expressions() && !prefix.0.contains(&Part::ErrorOutputType) {
+            return Err(PrefixError::ErrorTypeMissing);
+        }
+        Ok(prefix)
+    }
+
+    /// True when anything is not literal: then nothing is appended to it (§4.3 rule 2).
+    pub fn has_expressions(&self) -> bool {
+        self.0.iter().any(|part| !matches!(part, Part::Literal(_)))
+    }
+
+    /// What is probably not meant.
+    pub fn warnings(&self, place: Place) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let used = |letter| self.patterns().any(|pattern| pattern.has(letter));
+        if used('Y') && !used('w') {
+            warnings.push(Warning::WeekYear(place));
+        }
+        if used('D') && (used('M') || used('L')) {
+            warnings.push(Warning::DayOfYear(place));
+        }
+        warnings
+    }
+
+    /// Appends the prefix for an object whose oldest record arrived `at`. Every random string is a fresh one.
+    pub(super) fn evaluate(&self, at: &Zoned, output: Option<ErrorOutput>, random: &Random, out: &mut String) {
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) => out.push_str(text),
+                Part::Timestamp(pattern) => pattern.print(at, out),
+                Part::RandomString => out.extend((0..RANDOM_LENGTH).map(|_| random_letter(random))),
+                Part::ErrorOutputType => out.push_str(output.map_or("", ErrorOutput::as_str)),
+            }
+        }
+    }
+
+    /// The most bytes [`Self::evaluate`] ever appends.
+    pub(super) fn widest(&self) -> usize {
+        let width = |part: &Part| match part {
+            Part::Literal(text) => text.len(),
+            Part::Timestamp(pattern) => pattern.widest(),
+            Part::RandomString => RANDOM_LENGTH,
+            Part::ErrorOutputType => ERROR_TYPE_BYTES,
+        };
+        self.0.iter().map(width).sum()
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Timestamp(pattern) => Some(pattern),
+            _ => None,
+        })
+    }
+}
+
+fn expression(namespace: &str, value: &str, place: Place) -> Result<Part, PrefixError> {
+    match (namespace, value) {
+        ("timestamp", pattern) => match Pattern::parse(pattern) {
+            Ok(parsed) => Ok(Part::Timestamp(parsed)),
+            Err(error) => Err(PrefixError::Pattern(place, pattern.to_owned(), error)),
+        },
+        ("firehose", "random-string") => Ok(Part::RandomString),
+        ("firehose", "error-output-type") if place == Place::Data => Err(PrefixError::ErrorTypeInData),
+        ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
+        ("firehose", other) => Err(PrefixError::Value(place, other.to_owned())),
+        ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => Err(PrefixError::DynamicPartitioning),
+        ("", _) => Err(PrefixError::Misuse(place)),
+        (other, _) => Err(PrefixError::Namespace(place, other.to_owned())),
+    }
+}
+
+fn random_letter(random: &Random) -> char {
+    let at = usize::try_from(random.up_to(ALPHANUMERIC.len() as u64 - 1)).unwrap_or(0);
+    char::from(ALPHANUMERIC.get(at).copied().unwrap_or(b'0'))
+}

@@ -1,0 +1,145 @@
+//! The arguments, as clap understands them. Refuses to act on any.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A self-hosted Amazon Data Firehose whose transforms are WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "hydrant", version, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    /// Results as JSON, for machines
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the service until SIGTERM or Ctrl-C
+    Serve(Configured),
+    /// Check a configuration and print every effective value with its reason
+    Check(Configured),
+    /// Send generated shop orders through a plugin into an embedded S3, and show what arrived
+    Demo(Demo),
+    /// Send newline-delimited records to a stream
+    Put(Put),
+    /// Create or update streams from files
+    #[command(long_about = "Create or update streams from files.\n\nA file holds what `aws firehose \
+        create-delivery-stream --cli-input-json` takes, or what `describe-delivery-stream` returns. Members that a \
+        file leaves out keep their value. Applying the same file twice changes nothing.")]
+    Apply(Apply),
+    /// List streams
+    Streams(Endpoint),
+    /// Show one stream
+    Describe(Named),
+    /// Delete a stream and everything it has not delivered yet
+    Delete(Named),
+    /// Look into the journal of a stopped host
+    #[command(subcommand)]
+    Journal(Journal),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Configured {
+    /// Configuration file [default: ./hydrant.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Orders to generate and send
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(super) records: u64,
+    /// Directory of the demo; its data of an earlier run is replaced
+    #[arg(long, value_name = "DIR", default_value = "hydrant-demo")]
+    pub(super) dir: PathBuf,
+    /// Directory that holds orders.wasm [default: plugins/ beside this program's build directory]
+    #[arg(long, value_name = "DIR")]
+    pub(super) plugin_dir: Option<PathBuf>,
+}
+
+/// Which host to talk to. Without any of these: the SDK's own `AWS_ENDPOINT_URL_FIREHOSE` or `AWS_ENDPOINT_URL`, then
+/// the address that a host listens on by default.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Which host")]
+pub(super) struct Endpoint {
+    /// URL of the host [env: AWS_ENDPOINT_URL_FIREHOSE, AWS_ENDPOINT_URL] [default: http://127.0.0.1:4573]
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+    /// Take address, region and credentials from a host's configuration
+    #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
+    pub(super) config: Option<PathBuf>,
+    /// Region to sign for [default: the AWS SDK's, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Name of the stream
+    pub(super) stream: String,
+    #[command(flatten)]
+    pub(super) endpoint: Endpoint,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// Stream definitions, JSON
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) endpoint: Endpoint,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Send newline-delimited records to a stream.\n\nEvery line becomes one record; empty lines are \
+        skipped and counted. A record keeps its newline, so that delivered objects are lines too; --no-newline strips \
+        it. Records that the host refuses for want of room are sent again, and only they. A request whose answer is \
+        lost is sent again as well, so a record may arrive twice, never less than once. Records of different requests \
+        may overtake each other unless --in-flight is 1."
+)]
+pub(super) struct Put {
+    /// Name of the stream
+    pub(super) stream: String,
+    /// File to read; - is standard input
+    #[arg(default_value = "-")]
+    pub(super) file: PathBuf,
+    /// Strip the newline from each record
+    #[arg(long)]
+    pub(super) no_newline: bool,
+    /// Requests on their way at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) in_flight: u8,
+    #[command(flatten)]
+    pub(super) endpoint: Endpoint,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Journal {
+    /// Say what is in the journal: segments, streams, backlog
+    Inspect(JournalDirectory),
+    /// Read every frame and report damage
+    Verify(JournalDirectory),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JournalDirectory {
+    /// The data_dir of the host
+    pub(super) dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

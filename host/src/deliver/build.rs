@@ -1,0 +1,82 @@
+//! Joins the parts: settings to a ready destination, with the embedded server started when the settings ask for one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use super::destination::{DeliveryError, Destination, Verdict};
+use super::embedded::{Embedded, EmbeddedError};
+use super::retry::Policy;
+use super::s3::{ConnectError, Endpoint, S3, Settings};
+use crate::record::Object;
+use crate::runtime::Random;
+
+/// Why there is no destination.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The settings do not make a client.
+    #[error("S3 delivery cannot be set up")]
+    Connect(#[from] ConnectError),
+    /// The embedded server does not start.
+    #[error("S3 delivery cannot be set up")]
+    Embedded(#[from] EmbeddedError),
+}
+
+/// What [`build`] makes.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Tries each delivery once.
+    pub destination: Arc<dyn Destination>,
+    /// The server inside, if there is one; it lives as long as the destination.
+    pub embedded: Option<Arc<Embedded>>,
+}
+
+/// Makes the host's destination. Touches no network beyond loopback: the first delivery does.
+pub async fn build(
+    settings: Settings,
+    policy: Policy,
+    random: Arc<Random>,
+) -> Result<Delivery, BuildError> {
+    let mut settings = settings;
+    let embedded = match &settings.endpoint {
+        Endpoint::Embedded { directory, listen } => {
+            let server = Arc::new(Embedded::start(directory, *listen, Arc::clone(&random)).await?);
+            settings.endpoint = Endpoint::Url(server.url());
+            settings.credentials = Some(server.credentials().clone());
+            settings.path_style = true;
+            settings.plaintext = true;
+            // Nothing is lost between two ends of one process: parts would only be copied once more.
+            settings.multipart_threshold_bytes = usize::MAX;
+            Some(server)
+        }
+        Endpoint::Aws | Endpoint::Url(_) => None,
+    };
+    let s3 = S3::connect(settings, policy, Arc::clone(&random)).await?;
+    let destination: Arc<dyn Destination> = match &embedded {
+        Some(server) => Arc::new(Local { s3, server: Arc::clone(server) }),
+        None => Arc::new(s3),
+    };
+    Ok(Delivery { destination, embedded })
+}
+
+/// The S3 destination with a server that belongs to us: here buckets are made as streams name them.
+#[derive(Debug)]
+struct Local {
+    s3: S3,
+    server: Arc<Embedded>,
+}
+
+#[async_trait]
+impl Destination for Local {
+    async fn prepare(&self, bucket: &str) -> Result<(), DeliveryError> {
+        self.server.ensure_bucket(bucket).await.map_err(|error| DeliveryError {
+            verdict: Verdict::Retry(None),
+            code: "S3.InternalError",
+            text: error.to_string(),
+            source: Some(Box::new(error)),
+        })
+    }
+
+    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError> {
+        self.s3.deliver(object).await
+    }
+}

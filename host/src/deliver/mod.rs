@@ -1,0 +1,21 @@
+//! The last stage: an encoded object leaves the host and is stored somewhere else, exactly once as far as a reader can see.
+//!
+//! [`Destination`] is the seam. [`S3`] stores objects, [`Retrying`] wraps any destination and repeats what failed, and
+//! [`embedded`] is an S3 server inside the process for those who have none. [`build`] joins them from [`Settings`].
+//!
+//! Everything sent derives from the object's seal, so repeating a delivery, even after a crash, overwrites itself.
+//! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
+
+mod build;
+mod destination;
+pub mod embedded;
+mod retry;
+mod s3;
+#[doc(hidden)]
+pub mod testing;
+
+pub use build::{BuildError, Delivery, build};
+pub use destination::{DeliveryError, Destination, Verdict};
+pub use embedded::{Embedded, EmbeddedError};
+pub use retry::{Attempt, Observer, Policy, Retrying};
+pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};

@@ -1,0 +1,266 @@
+//! S3 delivery against a server that misbehaves on command.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::deliver::testing::{Fake, Fault, Operation, Peer, Recorder, conformance, object, patterned};
+use crate::deliver::{Destination, Policy, Retrying, Verdict};
+use crate::runtime::Random;
+use std::sync::Arc;
+
+const BUCKET: &str = "bucket";
+const LARGE: usize = 17 << 20;
+
+fn settings(fake: &Fake) -> Settings {
+    let mut settings = Settings::new(Endpoint::Url(fake.url()), "us-east-1");
+    settings.plaintext = true;
+    settings.credentials =
+        Some(Credentials { access_key_id: "id".to_owned(), secret_access_key: "secret".to_owned().into() });
+    settings
+}
+
+/// Short waits: the clock is real here.
+fn quick() -> Policy {
+    Policy { base: Duration::from_millis(1), cap: Duration::from_millis(2) }
+}
+
+async fn rig() -> (Fake, S3) {
+    let fake = Fake::start(BUCKET).await.unwrap();
+    let s3 = S3::connect(settings(&fake), quick(), Arc::new(Random::seeded(1))).await.unwrap();
+    (fake, s3)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms() {
+    let (fake, s3) = rig().await;
+    conformance(&s3, &fake).await.unwrap();
+    assert!(fake.count(Operation::Part) > 0, "nothing was large enough for parts");
+}
+
+/// Row X2: every put is applied and every answer lost. Each object is stored by exactly one put.
+#[tokio::test]
+async fn a_lost_answer_is_found_out() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Put, usize::MAX, Fault::ApplyThenCut);
+    for at in 0..50 {
+        let wanted = object(BUCKET, &format!("key-{at}"), &patterned(1_000 + at));
+        s3.deliver(&wanted).await.unwrap();
+        assert_eq!(fake.read(&wanted.seal.key).await.unwrap().body, wanted.body);
+    }
+    assert_eq!(fake.count(Operation::Put), 50);
+    assert_eq!(fake.keys().await.len(), 50);
+}
+
+/// Row X2: the put never happened, so the look finds nothing and the delivery is repeated.
+#[tokio::test]
+async fn a_lost_request_is_an_error() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Put, 1, Fault::Cut);
+    let wanted = object(BUCKET, "key", b"body");
+    let error = s3.deliver(&wanted).await.unwrap_err();
+    assert_eq!((error.code, error.verdict), ("S3.ConnectionFailed", Verdict::Retry(None)));
+    assert_eq!(fake.count(Operation::Head), 1);
+    s3.deliver(&wanted).await.unwrap();
+    assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+}
+
+/// Row X2: what lies under the key is not ours, however similar, so it does not count as delivered.
+#[tokio::test]
+async fn a_strangers_object_is_no_success() {
+    let (fake, s3) = rig().await;
+    fake.plant("key", b"body");
+    fake.script(Operation::Put, 1, Fault::Cut);
+    let wanted = object(BUCKET, "key", b"body");
+    s3.deliver(&wanted).await.unwrap_err();
+    s3.deliver(&wanted).await.unwrap();
+    assert_eq!(fake.read("key").await.unwrap().batch, Some(wanted.seal.id.to_string()));
+}
+
+/// Row X2: an older body of the same batch under the key is replaced, not taken for this one.
+#[tokio::test]
+async fn another_body_of_the_same_batch_is_no_success() {
+    let (fake, s3) = rig().await;
+    s3.deliver(&object(BUCKET, "key", b"old!")).await.unwrap();
+    fake.script(Operation::Put, 1, Fault::Cut);
+    let wanted = object(BUCKET, "key", b"new!");
+    s3.deliver(&wanted).await.unwrap_err();
+    s3.deliver(&wanted).await.unwrap();
+    assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+}
+
+/// Row X2: a server in trouble may have done it.
+#[tokio::test]
+async fn an_error_after_success_is_found_out() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Put, 1, Fault::ApplyThenAnswer(500, "InternalError"));
+    s3.deliver(&object(BUCKET, "key", b"body")).await.unwrap();
+    assert_eq!(fake.count(Operation::Put), 1);
+}
+
+/// Row X1: a server that never answers costs one time limit, not the stream.
+#[tokio::test]
+async fn a_stalled_server_times_out() {
+    let fake = Fake::start(BUCKET).await.unwrap();
+    fake.script(Operation::Put, 1, Fault::Stall);
+    let mut settings = settings(&fake);
+    settings.attempt_timeout = Duration::from_millis(300);
+    let s3 = S3::connect(settings, quick(), Arc::new(Random::seeded(1))).await.unwrap();
+    let error = s3.deliver(&object(BUCKET, "key", b"body")).await.unwrap_err();
+    assert_eq!((error.code, error.verdict), ("S3.Timeout", Verdict::Retry(None)));
+    s3.deliver(&object(BUCKET, "key", b"body")).await.unwrap();
+}
+
+/// Row X8: through the SDK, each answer becomes the code an operator can act on, and pauses when people must act.
+#[tokio::test]
+async fn answers_are_classified() {
+    for (status, sent, code, pauses) in [
+        (403, "AccessDenied", "S3.AccessDenied", true),
+        (404, "NoSuchBucket", "S3.NoSuchBucket", true),
+        (405, "MethodNotAllowed", "S3.MethodNotAllowed", true),
+        (403, "AllAccessDisabled", "S3.AllAccessDisabled", true),
+        (301, "PermanentRedirect", "S3.WrongRegion", true),
+        (400, "KMS.NotFoundException", "S3.KMS.NotFoundException", true),
+        (503, "SlowDown", "S3.SlowDown", false),
+        (429, "TooManyRequests", "S3.SlowDown", false),
+        (500, "InternalError", "S3.InternalError", false),
+        (400, "ExpiredToken", "S3.ExpiredToken", false),
+    ] {
+        let (fake, s3) = rig().await;
+        fake.script(Operation::Put, 1, Fault::Answer(status, sent));
+        let error = s3.deliver(&object(BUCKET, "key", b"body")).await.unwrap_err();
+        assert_eq!(error.code, code);
+        let pause = pauses.then_some(classify::PEOPLE_PAUSE);
+        assert_eq!(error.verdict, Verdict::Retry(pause), "{code}");
+        assert!(error.text.contains("s3://bucket/key"), "{}", error.text);
+        assert_eq!(fake.count(Operation::Put), 1, "the SDK must not repeat by itself");
+    }
+}
+
+/// Row X4: a part that fails is sent again alone.
+#[tokio::test]
+async fn parts_are_repeated_one_by_one() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Part, 2, Fault::Answer(503, "SlowDown"));
+    fake.script(Operation::Part, 1, Fault::ApplyThenCut);
+    let wanted = object(BUCKET, "key", &patterned(LARGE));
+    s3.deliver(&wanted).await.unwrap();
+    assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+    assert_eq!((fake.count(Operation::Begin), fake.count(Operation::Part)), (1, 3 + 3));
+}
+
+/// Row X4: an upload that cannot be finished is aborted, and the next delivery begins anew.
+#[tokio::test]
+async fn a_failed_upload_is_aborted() {
+    for fault in [Fault::Answer(403, "AccessDenied"), Fault::Answer(404, "NoSuchUpload")] {
+        let (fake, s3) = rig().await;
+        fake.script(Operation::Part, 1, fault);
+        let wanted = object(BUCKET, "key", &patterned(LARGE));
+        s3.deliver(&wanted).await.unwrap_err();
+        assert_eq!((fake.unfinished(), fake.keys().await.len()), (0, 0));
+        s3.deliver(&wanted).await.unwrap();
+        assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+    }
+}
+
+/// Row X4: a part that never succeeds ends the upload after its attempts are used up.
+#[tokio::test]
+async fn attempts_of_a_part_are_bounded() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Part, usize::MAX, Fault::Answer(503, "SlowDown"));
+    let error = s3.deliver(&object(BUCKET, "key", &patterned(LARGE))).await.unwrap_err();
+    assert_eq!(error.code, "S3.SlowDown");
+    assert!(fake.count(Operation::Part) <= 3 * 4);
+    assert_eq!(fake.unfinished(), 0);
+}
+
+/// Row X4: a 200 that holds an error is a failure; 409 and a vanished upload begin a new one.
+#[tokio::test]
+async fn completing_can_fail_in_every_way() {
+    for fault in [
+        Fault::Answer(200, "InternalError"),
+        Fault::Answer(409, "OperationAborted"),
+        Fault::Answer(404, "NoSuchUpload"),
+        Fault::Cut,
+    ] {
+        let (fake, s3) = rig().await;
+        fake.script(Operation::Complete, 1, fault);
+        let wanted = object(BUCKET, "key", &patterned(LARGE));
+        let error = s3.deliver(&wanted).await.unwrap_err();
+        assert!(matches!(error.verdict, Verdict::Retry(None)), "{error:?}");
+        assert_eq!(fake.unfinished(), 0, "{fault:?}");
+        s3.deliver(&wanted).await.unwrap();
+        assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+        assert_eq!(fake.count(Operation::Begin), 2);
+    }
+}
+
+/// Rows X2 and X4: the upload was completed and only the answer was lost.
+#[tokio::test]
+async fn a_lost_completion_is_found_out() {
+    for fault in
+        [Fault::ApplyThenCut, Fault::ApplyThenAnswer(200, "InternalError"), Fault::ApplyThenAnswer(404, "NoSuchUpload")]
+    {
+        let (fake, s3) = rig().await;
+        fake.script(Operation::Complete, 1, fault);
+        let wanted = object(BUCKET, "key", &patterned(LARGE));
+        s3.deliver(&wanted).await.unwrap();
+        assert_eq!(fake.read("key").await.unwrap().body, wanted.body);
+        assert_eq!(fake.count(Operation::Begin), 1, "{fault:?}");
+    }
+}
+
+/// Row X4: what an earlier life left behind under the same key is swept; other keys are not touched.
+#[tokio::test]
+async fn leftovers_are_swept() {
+    let (fake, s3) = rig().await;
+    fake.script(Operation::Part, 2, Fault::Answer(403, "AccessDenied"));
+    fake.script(Operation::Abort, 2, Fault::Answer(500, "InternalError"));
+    let (wanted, other) = (object(BUCKET, "key", &patterned(LARGE)), object(BUCKET, "key-2", &patterned(LARGE)));
+    s3.deliver(&wanted).await.unwrap_err();
+    s3.deliver(&other).await.unwrap_err();
+    assert_eq!(fake.unfinished(), 2);
+    s3.deliver(&wanted).await.unwrap();
+    assert_eq!(fake.unfinished(), 1);
+    s3.deliver(&other).await.unwrap();
+    assert_eq!(fake.unfinished(), 0);
+}
+
+/// Row X1: a flapping server gets everything in the end, once.
+#[tokio::test]
+async fn a_flapping_server_gets_everything() {
+    let (fake, s3) = rig().await;
+    for fault in [Fault::Answer(503, "SlowDown"), Fault::Cut, Fault::ApplyThenCut, Fault::Answer(500, "InternalError")]
+    {
+        fake.script(Operation::Put, 5, fault);
+    }
+    fake.script(Operation::Head, 3, Fault::Answer(503, "SlowDown"));
+    let recorder = Arc::new(Recorder::default());
+    let (_stop, stopped) = watch::channel(false);
+    let retrying = Retrying::new(Arc::new(s3), quick(), Arc::new(Random::seeded(2)), recorder.clone(), stopped);
+    for at in 0..10 {
+        let wanted = object(BUCKET, &format!("key-{at}"), &patterned(5_000 + at));
+        retrying.deliver(&wanted).await.unwrap();
+        assert_eq!(fake.read(&wanted.seal.key).await.unwrap().body, wanted.body);
+    }
+    assert_eq!(fake.keys().await.len(), 10);
+    assert!(recorder.codes().contains(&"S3.SlowDown"));
+}
+
+#[tokio::test]
+async fn endpoints_are_checked() {
+    for (url, plaintext, refused) in [
+        ("http://127.0.0.1:1", false, true),
+        ("HTTP://127.0.0.1:1", false, true),
+        ("ftp://127.0.0.1", true, true),
+        ("127.0.0.1:1", true, true),
+        ("http://127.0.0.1:1", true, false),
+        ("https://127.0.0.1:1", false, false),
+    ] {
+        let mut settings = Settings::new(Endpoint::Url(url.to_owned()), "us-east-1");
+        settings.plaintext = plaintext;
+        let result = S3::connect(settings, quick(), Arc::new(Random::seeded(1))).await;
+        assert_eq!(result.is_err(), refused, "{url}");
+    }
+}

@@ -1,0 +1,123 @@
+//! A destination in memory that fails on command, and an observer that counts.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::conformance::{Peer, Stored};
+use crate::deliver::{Attempt, DeliveryError, Destination, Observer, Verdict};
+use crate::record::Object;
+
+/// Keeps objects of one bucket.
+#[derive(Debug)]
+pub struct Memory {
+    bucket: String,
+    objects: Mutex<BTreeMap<String, Stored>>,
+    failures: Mutex<(usize, Verdict)>,
+}
+
+impl Memory {
+    /// An empty destination that knows one bucket.
+    pub fn new(bucket: &str) -> Self {
+        Self { bucket: bucket.to_owned(), objects: Mutex::default(), failures: Mutex::new((0, Verdict::Retry(None))) }
+    }
+
+    /// Fails this many deliveries from now on.
+    pub fn fail_next(&self, count: usize, verdict: Verdict) {
+        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = (count, verdict);
+    }
+
+    /// Key and body of everything stored.
+    pub fn bodies(&self) -> BTreeMap<String, Bytes> {
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.iter().map(|(key, stored)| (key.clone(), stored.body.clone())).collect()
+    }
+
+    fn failure(&self, code: &'static str, verdict: Verdict) -> DeliveryError {
+        DeliveryError { verdict, code, text: format!("{code} on command"), source: None }
+    }
+}
+
+#[async_trait]
+impl Destination for Memory {
+    async fn prepare(&self, _bucket: &str) -> Result<(), DeliveryError> {
+        Ok(())
+    }
+
+    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError> {
+        {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            if failures.0 > 0 {
+                failures.0 -= 1;
+                return Err(self.failure("Test.Failed", failures.1));
+            }
+        }
+        if object.seal.bucket != self.bucket {
+            return Err(self.failure("S3.NoSuchBucket", Verdict::Retry(None)));
+        }
+        let stored = Stored {
+            body: object.body.clone(),
+            content_type: Some("application/octet-stream".to_owned()),
+            content_encoding: object.content_encoding.map(str::to_owned),
+            batch: Some(object.seal.id.to_string()),
+        };
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(object.seal.key.clone(), stored);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Peer for Memory {
+    fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    async fn read(&self, key: &str) -> Option<Stored> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// Counts failed attempts.
+#[derive(Debug, Default)]
+pub struct Recorder(AtomicUsize, Mutex<Vec<&'static str>>);
+
+impl Recorder {
+    /// Failed attempts so far.
+    pub fn failures(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Codes seen, each once, in order of appearance.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Observer for Recorder {
+    fn failed(&self, attempt: &Attempt<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let mut codes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if !codes.contains(&attempt.error.code) {
+            codes.push(attempt.error.code);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::testing::conformance;
+
+    #[tokio::test]
+    async fn conforms() {
+        let memory = Memory::new("b");
+        conformance(&memory, &memory).await.unwrap();
+    }
+}

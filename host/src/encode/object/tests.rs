@@ -1,0 +1,291 @@
+//! Objects decoded by other hands than ours, golden files, and the envelope.
+
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::*;
+use crate::definition::S3Destination;
+use crate::record::{ErrorOutput, Partition, PluginVersion, Rejected, Seal, StreamId};
+
+const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
+
+/// No record, one byte, around one snappy block, and many blocks.
+const SIZES: [usize; 6] = [0, 1, 32_767, 32_768, 32_769, 1 << 20];
+
+fn definition(compression: Compression) -> Definition {
+    Definition {
+        account_id: "123456789012".to_owned(),
+        name: "orders".to_owned(),
+        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
+        version: 3,
+        created_ms: 0,
+        updated_ms: None,
+        destination: S3Destination {
+            bucket: "lake".to_owned(),
+            prefix: String::new(),
+            error_output_prefix: String::new(),
+            buffer_bytes: 5 << 20,
+            buffer_seconds: 300,
+            compression,
+            file_extension: String::new(),
+            time_zone: String::new(),
+            kms_key_arn: Some("arn:aws:kms:us-east-1:123456789012:key/k".to_owned()),
+        },
+        processors: Vec::new(),
+        document: serde_json::Value::Null,
+    }
+}
+
+fn sealed(content: Content) -> Sealed {
+    let seal = Seal {
+        id: ID,
+        stream: StreamId(1),
+        partition: Partition::Main,
+        first: 10,
+        end: 20,
+        open_from: 20,
+        definition_version: 3,
+        bucket: "lake".to_owned(),
+        key: "k".to_owned(),
+        record_count: 10,
+        content_bytes: 1,
+        oldest_arrived_ms: 1_535_365_800_000,
+        sealed_ms: 1_535_365_860_000,
+    };
+    Sealed { seal: Arc::new(seal), content }
+}
+
+/// The input of the golden files: JSON lines from a small xorshift generator, cut at `size` bytes.
+fn payload(size: usize) -> Vec<u8> {
+    let (mut text, mut state) = (String::new(), 88_172_645_463_325_252_u64);
+    for order in 0.. {
+        if text.len() >= size {
+            break;
+        }
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let country = if state & 1 == 0 { "France" } else { "United Kingdom" };
+        text += &format!("{{\"order\":{order},\"stock\":\"{state:x}\",\"country\":\"{country}\"}}\n");
+    }
+    text.truncate(size);
+    text.into_bytes()
+}
+
+/// Bytes that nothing compresses.
+fn noise(size: usize) -> Vec<u8> {
+    let random = crate::runtime::Random::seeded(3);
+    (0..size).map(|_| random.next_u64().to_le_bytes()[0]).collect()
+}
+
+fn body(compression: Compression, payload: Vec<u8>) -> (Bytes, Option<&'static str>) {
+    let object = encode(sealed(Content::Records(payload)), &definition(compression)).unwrap();
+    (object.body, object.content_encoding)
+}
+
+/// Encodes payloads of every size, compressible or not, and hands each body to `decode`.
+#[track_caller]
+fn check_decodes(compression: Compression, expected_encoding: Option<&str>, decode: fn(&[u8]) -> Vec<u8>) {
+    for size in SIZES {
+        for payload in [payload(size), noise(size)] {
+            let (body, content_encoding) = body(compression, payload.clone());
+            assert_eq!(content_encoding, expected_encoding);
+            assert!(decode(&body) == payload, "{compression:?} of {size} bytes");
+        }
+    }
+}
+
+#[test]
+fn uncompressed_is_the_records_as_they_are() {
+    check_decodes(Compression::Uncompressed, None, <[u8]>::to_vec);
+}
+
+#[test]
+fn gzip_is_one_member_without_name_and_time() {
+    check_decodes(Compression::Gzip, Some("gzip"), |body| {
+        // Method deflate, no flags, no time; a reader of one member must come to the end.
+        assert_eq!(&body[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+        let mut decoder = flate2::bufread::GzDecoder::new(body);
+        let mut payload = Vec::new();
+        decoder.read_to_end(&mut payload).unwrap();
+        assert!(decoder.into_inner().is_empty(), "bytes after the member");
+        payload
+    });
+}
+
+#[test]
+fn zip_is_one_deflated_entry_named_by_a_uuid() {
+    check_decodes(Compression::Zip, Some("zip"), |body| {
+        let mut archive = ::zip::ZipArchive::new(Cursor::new(body)).unwrap();
+        assert_eq!(archive.len(), 1);
+        let mut entry = archive.by_index(0).unwrap();
+        assert_eq!(entry.compression(), ::zip::CompressionMethod::Deflated);
+        assert_eq!(entry.last_modified(), Some(::zip::DateTime::default()));
+        let name = Uuid::parse_str(&entry.name().unwrap()).unwrap();
+        assert_eq!(name.get_version_num(), 4);
+        assert_ne!(name, ID);
+        let mut payload = Vec::new();
+        entry.read_to_end(&mut payload).unwrap();
+        payload
+    });
+}
+
+fn length(body: &mut &[u8]) -> usize {
+    let (length, rest) = body.split_first_chunk().unwrap();
+    *body = rest;
+    u32::from_be_bytes(*length).try_into().unwrap()
+}
+
+fn block(body: &mut &[u8]) -> Vec<u8> {
+    let length = length(body);
+    let (block, rest) = body.split_at(length);
+    *body = rest;
+    snap::raw::Decoder::new().decompress_vec(block).unwrap()
+}
+
+#[test]
+fn snappy_is_a_xerial_stream() {
+    check_decodes(Compression::Snappy, Some("snappy-java"), |body| {
+        let mut rest = body.strip_prefix(b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01").unwrap();
+        let mut payload = Vec::new();
+        while !rest.is_empty() {
+            payload.extend(block(&mut rest));
+        }
+        payload
+    });
+}
+
+#[test]
+fn hadoop_snappy_is_a_block_stream() {
+    check_decodes(Compression::HadoopSnappy, Some("hadoop-snappy"), |mut body| {
+        let mut payload = Vec::new();
+        while !body.is_empty() {
+            let expected = length(&mut body);
+            let block = block(&mut body);
+            assert_eq!(block.len(), expected);
+            assert!(block.len() <= 32_768);
+            payload.extend(block);
+        }
+        payload
+    });
+}
+
+/// The golden files are what snappy-java 1.1.10.5 wrote for [`payload`]: `SnappyOutputStream` and
+/// `SnappyHadoopCompatibleOutputStream` with their defaults. Larger ones stand here by SHA-256.
+#[test]
+fn snappy_forms_are_snappy_javas_byte_for_byte() {
+    let golden: [(usize, &str, &str); 12] = [
+        (0, "xerial", "8cede7614db4fc15e168b914d9e507fc2b7b3b179457571d5bd1b095f1a68406"),
+        (0, "hadoop", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        (1, "xerial", "ed33a9ff00619e8f5ed6fbda3903a9848be37a67846f5c000956345100ddf4f6"),
+        (1, "hadoop", "9abb75b68320edce1eeb3966abd87a635d340579fb2c3d726cb4747570498946"),
+        (32767, "xerial", "89fceee9343f992f20956fe7fbcb72ba2add175dff9c3418c23885d93b449232"),
+        (32767, "hadoop", "b388120bf9a9179cbf1aede4638488bc058225b24235e814ae3d6cf33dfb505d"),
+        (32768, "xerial", "7b7c8b3f4ba7f832c6092c28ec81e8ab64a262542292b8451faf60c7ab5521c6"),
+        (32768, "hadoop", "c29eed2fa5e1b1dcb3f24ab05861c85b1b52d8821e9ef508785faa6245375f66"),
+        (32769, "xerial", "b26f696c4f8960341e07579706fc32c90016f8d003d4a79dc0f58e5be8ce25f4"),
+        (32769, "hadoop", "22227af57ca703cd947e20a2c9f3508056282b3864cec0036e3a8926556cb935"),
+        (1048576, "xerial", "9dd0b967c27a999b206395cc7d458d3cbcfbf41955dd60dae65685d524360698"),
+        (1048576, "hadoop", "f3231a88e4c0608194c644df9c8c5118f6058c09d38694c7425338ff8178e007"),
+    ];
+    for (size, form, sha256) in golden {
+        let compression = if form == "xerial" { Compression::Snappy } else { Compression::HadoopSnappy };
+        let (body, _) = body(compression, payload(size));
+        let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, sha256, "{size} bytes as {form}");
+    }
+    let files: [(usize, &[u8], &[u8]); 3] = [
+        (0, include_bytes!("../golden/0.xerial"), include_bytes!("../golden/0.hadoop")),
+        (1, include_bytes!("../golden/1.xerial"), include_bytes!("../golden/1.hadoop")),
+        (32_769, include_bytes!("../golden/32769.xerial"), include_bytes!("../golden/32769.hadoop")),
+    ];
+    for (size, xerial, hadoop) in files {
+        assert!(body(Compression::Snappy, payload(size)).0 == xerial, "{size} bytes");
+        assert!(body(Compression::HadoopSnappy, payload(size)).0 == hadoop, "{size} bytes");
+    }
+}
+
+/// A retry after a crash must write the same object (design: same key, same content).
+#[test]
+fn the_same_batch_gives_the_same_bytes() {
+    for compression in [Compression::Gzip, Compression::Zip, Compression::Snappy, Compression::HadoopSnappy] {
+        let first = body(compression, payload(100_000));
+        // Another batch in between, and another thread with a compressor of its own.
+        body(compression, noise(1000));
+        assert!(body(compression, payload(100_000)) == first, "{compression:?}");
+        let elsewhere = std::thread::spawn(move || body(compression, payload(100_000)));
+        assert!(elsewhere.join().unwrap() == first, "{compression:?}");
+    }
+}
+
+#[test]
+fn an_object_holds_no_memory_that_it_does_not_need() {
+    for compression in [Compression::Uncompressed, Compression::Gzip, Compression::Zip, Compression::Snappy] {
+        let mut payload = payload(1 << 20);
+        payload.reserve(8 << 20);
+        let (body, _) = compress(payload, compression, &ID).unwrap();
+        assert_eq!(body.capacity(), body.len(), "{compression:?}");
+    }
+}
+
+#[test]
+fn objects_carry_the_key_for_encryption() {
+    let object = encode(sealed(Content::Records(Vec::new())), &definition(Compression::Gzip)).unwrap();
+    assert_eq!(object.kms_key_arn.as_deref(), Some("arn:aws:kms:us-east-1:123456789012:key/k"));
+}
+
+#[test]
+fn another_definition_version_is_refused() {
+    let mut definition = definition(Compression::Gzip);
+    definition.version = 4;
+    let refused = encode(sealed(Content::Records(Vec::new())), &definition).unwrap_err();
+    assert_eq!(refused.to_string(), "batch was sealed under definition version 3, not 4");
+}
+
+fn rejected(sequence: u64, data: &'static [u8], message: &str, plugin: Option<PluginVersion>) -> Rejected {
+    Rejected {
+        sequence,
+        arrived_ms: 1_789_014_240_448,
+        data: Bytes::from_static(data),
+        output: ErrorOutput::ProcessingFailed,
+        code: "Lambda.ProcessingFailedStatus",
+        message: message.to_owned(),
+        attempts: 1,
+        lambda_arn: plugin.as_ref().map(|_| "arn:aws:lambda:us-west-2:123456789012:function:f".to_owned()),
+        plugin,
+    }
+}
+
+/// Firehose's members come first, named, ordered and typed as captured (§3.3); error objects are not compressed.
+#[test]
+fn rejected_records_are_written_in_firehoses_envelope() {
+    let plugin = PluginVersion { name: "f".to_owned(), digest: "ab12".to_owned() };
+    let records = vec![
+        rejected(11, b"bad order", "ProcessingFailed status set for record", Some(plugin)),
+        rejected(13, b"\xff\x00", "a \"quoted\"\nline", None),
+        rejected(14, b"", "", None),
+    ];
+    let object = encode(sealed(Content::Rejected(records)), &definition(Compression::Gzip)).unwrap();
+    let expected = concat!(
+        r#"{"rawData":"YmFkIG9yZGVy","errorCode":"Lambda.ProcessingFailedStatus","#,
+        r#""errorMessage":"ProcessingFailed status set for record","attemptsMade":1,"#,
+        r#""arrivalTimestamp":1789014240448,"attemptEndingTimestamp":1535365860000,"#,
+        r#""lambdaARN":"arn:aws:lambda:us-west-2:123456789012:function:f","#,
+        r#""stream":"orders","sequence":11,"pluginName":"f","pluginDigest":"ab12"}"#,
+        "\n",
+        r#"{"rawData":"/wA=","errorCode":"Lambda.ProcessingFailedStatus","#,
+        r#""errorMessage":"a \"quoted\"\nline","attemptsMade":1,"#,
+        r#""arrivalTimestamp":1789014240448,"attemptEndingTimestamp":1535365860000,"#,
+        r#""stream":"orders","sequence":13}"#,
+        "\n",
+        r#"{"rawData":"","errorCode":"Lambda.ProcessingFailedStatus","errorMessage":"","attemptsMade":1,"#,
+        r#""arrivalTimestamp":1789014240448,"attemptEndingTimestamp":1535365860000,"#,
+        r#""stream":"orders","sequence":14}"#,
+        "\n",
+    );
+    assert_eq!(std::str::from_utf8(&object.body).unwrap(), expected);
+    assert_eq!(object.content_encoding, None);
+}

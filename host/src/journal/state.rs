@@ -1,0 +1,228 @@
+//! What the journal knows about one stream beside its records, and what it may forget.
+//!
+//! The same code applies a note when it is written and when it is found again. Refuses to know files and offsets
+//! beyond the segment that a note stands in.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::definition::Definition;
+use crate::record::{Epoch, Partition, Seal, Sequence, StreamId};
+
+use super::note::{Attempt, Note, Snapshot};
+
+/// Undelivered seals of one stream: its snapshot names each (39 bytes), which must fit one frame.
+pub(super) const MAX_OPEN_SEALS: usize = 65_536;
+/// Attempts remembered per stream: many times the batches a stream has in work. The lowest go first.
+const MAX_ATTEMPTS: usize = 4_096;
+
+/// One stream as recovery found it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamState {
+    /// Its number.
+    pub id: StreamId,
+    /// All versions still needed, by rising version; the last one is current.
+    pub definitions: Vec<Definition>,
+    /// Which versions rule from where on; the first one rules the oldest record still needed.
+    pub epochs: Vec<Epoch>,
+    /// Seals whose delivery was not noted, in the order in which they were made.
+    pub undelivered: Vec<Arc<Seal>>,
+    /// Up to where each partition is sealed, where that is above `open_from`.
+    pub marks: BTreeMap<Partition, Sequence>,
+    /// Everything below it is sealed or dropped, in all partitions.
+    pub open_from: Sequence,
+    /// Sequence number of the next record.
+    pub next: Sequence,
+    /// What was being processed, and how often it was started (row P7).
+    pub attempts: Vec<Attempt>,
+}
+
+/// Where a frame stands, as far as forgetting cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) segment: u64,
+    pub(super) bytes: u64,
+}
+
+/// A seal that is not delivered.
+#[derive(Clone, Debug)]
+pub(super) struct OpenSeal {
+    pub(super) seal: Arc<Seal>,
+    /// `None` while the frame is not durable.
+    pub(super) place: Option<Place>,
+}
+
+/// One stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stream {
+    pub(super) is_deleted: bool,
+    pub(super) definitions: BTreeMap<u32, Definition>,
+    pub(super) epochs: Vec<Epoch>,
+    /// By first record, then by the order in which they were made.
+    pub(super) seals: BTreeMap<(Sequence, u64), OpenSeal>,
+    seal_keys: HashMap<Uuid, (Sequence, u64)>,
+    seals_made: u64,
+    pub(super) marks: BTreeMap<Partition, Sequence>,
+    pub(super) open_from: Sequence,
+    pub(super) next: Sequence,
+    attempts: BTreeMap<(Sequence, Sequence), u32>,
+    /// Segments that hold notes of this stream which no later snapshot replaces.
+    pub(super) notes_in: BTreeSet<u64>,
+}
+
+impl Stream {
+    /// Records below it may be forgotten.
+    pub(super) fn low(&self) -> Sequence {
+        let sealed = self.seals.first_key_value().map_or(Sequence::MAX, |((first, _), _)| *first);
+        self.open_from.min(sealed)
+    }
+
+    /// Makes the note true; answers with the places that nobody needs any more.
+    pub(super) fn apply(&mut self, note: &Note) -> Vec<Place> {
+        let mut freed = Vec::new();
+        if self.is_deleted {
+            return freed;
+        }
+        match note {
+            Note::Definition(definition) => {
+                self.definitions.insert(definition.version, (**definition).clone());
+            }
+            Note::Deleted => freed = self.clear(),
+            Note::Epoch(epoch) => {
+                self.epochs.retain(|other| other.from < epoch.from);
+                self.epochs.push(epoch.clone());
+            }
+            Note::Seal(seal) => self.add_seal(seal),
+            Note::Delivered(delivered) => {
+                if let Some(key) = self.seal_keys.remove(&delivered.id) {
+                    freed.extend(self.seals.remove(&key).and_then(|open| open.place));
+                }
+            }
+            Note::Checkpoint(checkpoint) => self.open_from = self.open_from.max(checkpoint.open_from),
+            Note::Attempt(span) => self.add_attempt(span.first, span.end, 1),
+            Note::Snapshot(snapshot) => freed = self.restore(snapshot),
+            Note::Dropped(_) | Note::Clean => {}
+        }
+        self.prune();
+        freed
+    }
+
+    /// Notes where the frame of an open seal stands; answers with where it stood before.
+    pub(super) fn place_seal(&mut self, id: Uuid, place: Place) -> Option<Place> {
+        let open = self.seal_keys.get(&id).and_then(|key| self.seals.get_mut(key));
+        match open {
+            Some(open) => open.place.replace(place),
+            None => Some(place),
+        }
+    }
+
+    pub(super) fn has_seal(&self, id: Uuid) -> bool {
+        self.seal_keys.contains_key(&id)
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            is_deleted: self.is_deleted,
+            definitions: self.definitions.values().cloned().collect(),
+            epochs: self.epochs.clone(),
+            open_seals: self.seals.values().map(|open| open.seal.id).collect(),
+            marks: self.marks.iter().map(|(partition, &mark)| (partition.clone(), mark)).collect(),
+            open_from: self.open_from,
+            attempts: self.attempts(),
+        }
+    }
+
+    /// What recovery hands to the pipeline.
+    pub(super) fn state(&self, id: StreamId) -> StreamState {
+        let mut open: Vec<(u64, &Arc<Seal>)> = self.seals.iter().map(|((_, made), open)| (*made, &open.seal)).collect();
+        open.sort_unstable_by_key(|(made, _)| *made);
+        StreamState {
+            id,
+            definitions: self.definitions.values().cloned().collect(),
+            epochs: self.epochs.clone(),
+            undelivered: open.into_iter().map(|(_, seal)| Arc::clone(seal)).collect(),
+            marks: self.marks.clone(),
+            open_from: self.open_from,
+            next: self.next,
+            attempts: self.attempts(),
+        }
+    }
+
+    fn attempts(&self) -> Vec<Attempt> {
+        self.attempts.iter().map(|(&(first, end), &count)| Attempt { first, end, count }).collect()
+    }
+
+    fn add_seal(&mut self, seal: &Arc<Seal>) {
+        let mark = self.marks.entry(seal.partition.clone()).or_default();
+        *mark = seal.end.max(*mark);
+        self.open_from = self.open_from.max(seal.open_from);
+        if self.seal_keys.contains_key(&seal.id) {
+            return;
+        }
+        self.seals_made += 1;
+        let key = (seal.first, self.seals_made);
+        self.seal_keys.insert(seal.id, key);
+        self.seals.insert(key, OpenSeal { seal: Arc::clone(seal), place: None });
+    }
+
+    fn add_attempt(&mut self, first: Sequence, end: Sequence, count: u32) {
+        let sum = self.attempts.entry((first, end)).or_default();
+        *sum = sum.saturating_add(count);
+        if self.attempts.len() > MAX_ATTEMPTS {
+            self.attempts.pop_first();
+        }
+    }
+
+    fn clear(&mut self) -> Vec<Place> {
+        let freed = self.seals.values().filter_map(|open| open.place).collect();
+        let notes_in = std::mem::take(&mut self.notes_in);
+        *self = Self { is_deleted: true, next: self.next, notes_in, ..Self::default() };
+        freed
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Vec<Place> {
+        if snapshot.is_deleted {
+            return self.clear();
+        }
+        self.definitions = snapshot.definitions.iter().map(|one| (one.version, one.clone())).collect();
+        self.epochs.clone_from(&snapshot.epochs);
+        self.marks = snapshot.marks.iter().cloned().collect();
+        self.open_from = snapshot.open_from;
+        self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
+        let open: BTreeSet<Uuid> = snapshot.open_seals.iter().copied().collect();
+        let mut freed = Vec::new();
+        self.seal_keys.retain(|id, key| {
+            let is_open = open.contains(id);
+            if !is_open {
+                freed.extend(self.seals.remove(key).and_then(|open| open.place));
+            }
+            is_open
+        });
+        freed
+    }
+
+    /// Forgets versions, epochs, marks and attempts that neither open records nor open seals refer to.
+    fn prune(&mut self) {
+        let low = self.low();
+        let ruling = self.epochs.iter().rposition(|epoch| epoch.from <= low).unwrap_or(0);
+        self.epochs.drain(..ruling);
+        self.marks.retain(|_, mark| *mark > self.open_from);
+        while self.attempts.first_key_value().is_some_and(|((_, end), _)| *end <= low) {
+            self.attempts.pop_first();
+        }
+        if self.definitions.len() < 2 {
+            return;
+        }
+        let current = self.definitions.last_key_value().map(|(version, _)| *version);
+        let needed: BTreeSet<u32> = (self.epochs.iter().map(|epoch| epoch.definition_version))
+            .chain(self.seals.values().map(|open| open.seal.definition_version))
+            .chain(current)
+            .collect();
+        // Without an epoch nobody knows yet which version rules the open records.
+        if !self.epochs.is_empty() || self.open_from == self.next {
+            self.definitions.retain(|version, _| needed.contains(version));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What ruled a stream when: definitions by version, epochs, and the records that killed the process before.
+//!
+//! A replay asks here which code made a record the first time, so that it makes the same again. Plain state behind a
+//! mutex that is never held across a wait. Refuses to decide what should rule next; the runner does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::definition::Definition;
+use crate::process::{Chain, ChainError, PluginHost};
+use crate::record::{Epoch, Sequence};
+
+/// One stream's past, shared by its runner and its deliveries.
+#[derive(Debug)]
+pub(crate) struct History(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    definitions: BTreeMap<u32, Arc<Definition>>,
+    /// In the order they were written: the last one whose `from` is not after a record rules it.
+    epochs: Vec<Epoch>,
+    /// Chains made lately, the newest last.
+    chains: Vec<(Epoch, Arc<Chain>)>,
+    /// Records that crashed the process whenever they were run alone.
+    poisonous: BTreeSet<Sequence>,
+}
+
+/// Chains kept ready per stream: the current one and those a replay alternates between.
+const CHAINS_KEPT: usize = 3;
+
+impl History {
+    pub(crate) fn new(definitions: Vec<Definition>, epochs: Vec<Epoch>, poisonous: BTreeSet<Sequence>) -> Self {
+        let definitions = definitions.into_iter().map(|one| (one.version, Arc::new(one))).collect();
+        Self(Mutex::new(Inner { definitions, epochs, chains: Vec::new(), poisonous }))
+    }
+
+    /// The definition that was called `version`.
+    pub(crate) fn definition(&self, version: u32) -> Option<Arc<Definition>> {
+        self.lock().definitions.get(&version).cloned()
+    }
+
+    pub(crate) fn add_definition(&self, definition: Arc<Definition>) {
+        self.lock().definitions.insert(definition.version, definition);
+    }
+
+    pub(crate) fn add_epoch(&self, epoch: Epoch) {
+        self.lock().epochs.push(epoch);
+    }
+
+    /// The epoch that rules record `at`, and the record where it ends ([`Sequence::MAX`] when it rules on).
+    pub(crate) fn ruling(&self, at: Sequence) -> Option<(Epoch, Sequence)> {
+        let inner = self.lock();
+        let place = inner.epochs.iter().rposition(|epoch| epoch.from <= at)?;
+        let until = inner.epochs[place + 1..].iter().map(|epoch| epoch.from).min().unwrap_or(Sequence::MAX);
+        Some((inner.epochs[place].clone(), until))
+    }
+
+    /// The chain of an epoch, made once.
+    pub(crate) fn chain(&self, epoch: &Epoch, host: &PluginHost) -> Result<Arc<Chain>, ChainError> {
+        let same = |known: &Epoch| known.definition_version == epoch.definition_version && known.plugins == epoch.plugins;
+        let definition = {
+            let inner = self.lock();
+            if let Some((_, chain)) = inner.chains.iter().find(|(known, _)| same(known)) {
+                return Ok(Arc::clone(chain));
+            }
+            inner.definitions.get(&epoch.definition_version).cloned()
+        };
+        let definition = definition.ok_or(ChainError::Definition(epoch.definition_version))?;
+        let chain = Arc::new(Chain::new(&definition, epoch, host)?);
+        let mut inner = self.lock();
+        if inner.chains.len() == CHAINS_KEPT {
+            inner.chains.remove(0);
+        }
+        inner.chains.push((epoch.clone(), Arc::clone(&chain)));
+        Ok(chain)
+    }
+
+    /// Records in `range` that must not be run.
+    pub(crate) fn poisonous(&self, range: Range<Sequence>) -> Vec<Sequence> {
+        self.lock().poisonous.range(range).copied().collect()
+    }
+
+    /// Forgets what only records below `floor` needed.
+    pub(crate) fn prune(&self, floor: Sequence) {
+        let mut inner = self.lock();
+        inner.poisonous = inner.poisonous.split_off(&floor);
+        if let Some(ruling) = inner.epochs.iter().rposition(|epoch| epoch.from <= floor) {
+            let mut place = 0;
+            inner.epochs.retain(|epoch| {
+                place += 1;
+                place > ruling || epoch.from > floor
+            });
+        }
+        let newest = inner.definitions.keys().next_back().copied();
+        let used: BTreeSet<u32> = inner.epochs.iter().map(|epoch| epoch.definition_version).chain(newest).collect();
+        let oldest = used.first().copied().unwrap_or(0);
+        inner.definitions = inner.definitions.split_off(&oldest);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::StreamId;
+
+    fn epoch(from: Sequence, definition_version: u32) -> Epoch {
+        Epoch { stream: StreamId(1), from, definition_version, plugins: Vec::new() }
+    }
+
+    fn history(epochs: Vec<Epoch>) -> History {
+        History::new(Vec::new(), epochs, BTreeSet::new())
+    }
+
+    #[test]
+    fn the_last_written_epoch_rules() {
+        let history = history(vec![epoch(0, 1), epoch(150, 2), epoch(120, 3)]);
+        let ruling = |at| history.ruling(at).map(|(epoch, until)| (epoch.definition_version, until));
+        assert_eq!(ruling(0), Some((1, 120)));
+        assert_eq!(ruling(119), Some((1, 120)));
+        assert_eq!(ruling(120), Some((3, Sequence::MAX)));
+        assert_eq!(ruling(160), Some((3, Sequence::MAX)));
+    }
+
+    #[test]
+    fn pruning_keeps_what_rules_the_floor() {
+        let history = history(vec![epoch(0, 1), epoch(100, 2), epoch(200, 3)]);
+        history.prune(150);
+        assert_eq!(history.lock().epochs, vec![epoch(100, 2), epoch(200, 3)]);
+        history.prune(200);
+        assert_eq!(history.lock().epochs, vec![epoch(200, 3)]);
+    }
+}

@@ -1,0 +1,441 @@
+//! One stream's way from the journal to its destination.
+//!
+//! Reads durable records, has them processed in parallel, re-joins them in order, cuts batches, seals each cut before
+//! anything is sent, and keeps the deliveries in flight. Refuses to hold more than its share: when deliveries or
+//! memory are short it simply reads no further, and the journal keeps what it has acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::batch::name::NameError;
+use crate::batch::{Accumulator, Cut};
+use crate::definition::{Definition, Processor};
+use crate::journal::{AppendError, Attempt, ReadError, StreamState};
+use crate::process::Chain;
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, PluginVersion, Seal, Sequence, StreamId, Transformed};
+use crate::telemetry::StreamMetrics;
+
+use super::Context;
+use super::budget::Share;
+use super::delivery::{Delivery, Ended};
+use super::history::History;
+use super::{is_true, replay, work};
+
+/// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
+/// the destination busy while the next batch fills.
+const PENDING_DELIVERIES: usize = 4;
+
+/// Plugin calls of one stream in flight, ahead of the ordered re-join.
+const CALLS_IN_FLIGHT: usize = 4;
+
+/// How long a stream that waits for memory or for a plugin looks again, when nobody wakes it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Checkpoints of a stream whose plugin drops everything are noted at most this many records apart.
+const CHECKPOINT_RECORDS: u64 = 100_000;
+
+/// What the rest of the host sees and says of a running stream.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    /// The definition in force.
+    pub(crate) definition: watch::Receiver<Arc<Definition>>,
+    /// Turns true when everything durable shall be delivered and the runner end.
+    pub(crate) draining: watch::Receiver<bool>,
+    /// Turns true when deliveries shall be given up.
+    pub(crate) cancelled: watch::Receiver<bool>,
+    /// Arrival of the oldest record not yet delivered; 0 when there is none.
+    pub(crate) oldest_ms: Arc<AtomicU64>,
+}
+
+/// Why a stream stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunnerError {
+    /// The journal refuses everything from now on.
+    #[error("the journal failed")]
+    Journal(#[from] AppendError),
+    /// Durable records cannot be read.
+    #[error("the journal cannot be read")]
+    Read(#[from] ReadError),
+    /// An object cannot be named, although the definition was checked.
+    #[error("a batch cannot be named")]
+    Name(#[from] NameError),
+    /// The runtime is going down.
+    #[error(transparent)]
+    Work(#[from] work::Gone),
+}
+
+type Processed = Result<Transformed, work::Gone>;
+
+/// One stream's task.
+pub(crate) struct Runner {
+    context: Arc<Context>,
+    stream: StreamId,
+    metrics: StreamMetrics,
+    signals: Signals,
+    history: Arc<History>,
+    definition: Arc<Definition>,
+    accumulator: Accumulator,
+    share: Share,
+    /// Next record to read.
+    position: Sequence,
+    /// Records below it went through processing before the restart and some of their outputs are sealed: the code
+    /// that ruled then must run again.
+    replay_end: Sequence,
+    /// Records below it may have been in execution when the process died.
+    suspect_end: Sequence,
+    /// What was running when the process died, and how often.
+    attempts: Vec<Attempt>,
+    /// An attempt was noted in this life.
+    attempted: bool,
+    durable_end: watch::Receiver<Sequence>,
+    plugins_changed: watch::Receiver<u64>,
+    /// The chain for new records, until a definition or plugin changes.
+    current: Option<Arc<Chain>>,
+    /// Said once per hold, not per look.
+    holding: bool,
+    in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
+    deliveries: JoinSet<(Arc<Seal>, Ended)>,
+    pending: BTreeMap<Sequence, Vec<Arc<Seal>>>,
+    noted_open_from: Sequence,
+}
+
+impl Runner {
+    /// A runner that goes on where `state` says the stream was left.
+    /// None when the journal does not know the stream any more.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        state: StreamState,
+        clean: bool,
+        metrics: StreamMetrics,
+        signals: Signals,
+    ) -> Option<Self> {
+        let durable_end = context.journal.durable_end(state.id)?;
+        let poisonous = replay::poisonous(&state.attempts);
+        let history = Arc::new(History::new(state.definitions, state.epochs, poisonous));
+        let definition = Arc::clone(&signals.definition.borrow());
+        let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
+        let mut runner = Self {
+            stream: state.id,
+            metrics,
+            history,
+            accumulator,
+            share: context.budget.share(),
+            position: state.open_from,
+            replay_end: state.marks.values().copied().max().unwrap_or(0),
+            suspect_end: if clean { 0 } else { state.next },
+            attempts: state.attempts,
+            attempted: false,
+            durable_end,
+            plugins_changed: context.plugins.changed(),
+            current: None,
+            holding: false,
+            in_flight: FuturesOrdered::new(),
+            deliveries: JoinSet::new(),
+            pending: BTreeMap::new(),
+            noted_open_from: state.open_from,
+            definition,
+            signals,
+            context,
+        };
+        for seal in state.undelivered {
+            runner.send(seal, None);
+        }
+        Some(runner)
+    }
+
+    /// Runs until drained or until the journal fails.
+    pub(crate) async fn run(mut self) -> Result<(), RunnerError> {
+        loop {
+            self.follow_definition();
+            let caught_up = self.read_ahead().await?;
+            self.show_oldest();
+            let draining = *self.signals.draining.borrow();
+            if draining && caught_up && self.in_flight.is_empty() {
+                return self.finish().await;
+            }
+            let deadline = self.accumulator.deadline_ms().map(|at| self.context.instant(at));
+            tokio::select! {
+                () = is_true(&mut self.signals.cancelled) => return Ok(()),
+                Some(processed) = self.in_flight.next() => {
+                    self.accept(processed?).await?;
+                }
+                Some(ended) = self.deliveries.join_next() => self.delivered(ended),
+                () = until(deadline) => {
+                    let cuts = self.accumulator.due(self.context.elapsed_ms());
+                    self.seal_all(cuts).await?;
+                }
+                changed = self.durable_end.changed(), if caught_up => {
+                    if changed.is_err() { return Ok(()) }
+                }
+                _ = self.plugins_changed.changed() => self.current = None,
+                changed = self.signals.definition.changed() => {
+                    if changed.is_err() { return Ok(()) }
+                }
+                _ = self.signals.draining.changed(), if !draining => {}
+                () = tokio::time::sleep(LOOK_AGAIN), if !caught_up => self.relieve().await?,
+            }
+        }
+    }
+
+    fn follow_definition(&mut self) {
+        if !self.signals.definition.has_changed().unwrap_or(false) && self.definition.version == self.signals.definition.borrow().version {
+            return;
+        }
+        let definition = Arc::clone(&self.signals.definition.borrow_and_update());
+        self.history.add_definition(Arc::clone(&definition));
+        self.accumulator.update(&definition.destination);
+        self.definition = definition;
+        self.current = None;
+    }
+
+    /// Reads as far as queues and memory allow. True when everything durable has been read.
+    async fn read_ahead(&mut self) -> Result<bool, RunnerError> {
+        loop {
+            let end = *self.durable_end.borrow_and_update();
+            self.note_survival().await?;
+            if self.position >= end {
+                self.note_progress();
+                return Ok(true);
+            }
+            let suspect = self.position < self.suspect_end;
+            if self.deliveries.len() >= PENDING_DELIVERIES
+                || self.in_flight.len() >= if suspect { 1 } else { CALLS_IN_FLIGHT }
+                || self.context.budget.is_over()
+            {
+                return Ok(false);
+            }
+            let Some((chain, until)) = self.chain().await? else { return Ok(false) };
+            let Some(batch) = self.read(until, chain.is_identity()).await? else { continue };
+            self.position = batch.end();
+            if chain.is_identity() && self.in_flight.is_empty() {
+                self.accept(chain.apply(batch)).await?;
+                continue;
+            }
+            let poisonous = self.history.poisonous(batch.first..batch.end());
+            let workers = self.context.workers.clone();
+            let work = async move { workers.process(move || replay::apply(&chain, batch, &poisonous)).await };
+            self.in_flight.push_back(Box::pin(work));
+        }
+    }
+
+    /// The next batch, ending before `until`; none when the range is damaged on disk and was skipped.
+    async fn read(&mut self, until: Sequence, identity: bool) -> Result<Option<Batch>, RunnerError> {
+        match self.context.journal.read(self.stream, self.position, replay::READ_BYTES).await {
+            Ok(batches) => {
+                let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
+                match batch {
+                    Some(batch) if self.position < self.suspect_end && !identity => self.suspect(batch).await.map(Some),
+                    other => Ok(other),
+                }
+            }
+            Err(ReadError::Lost { end, .. }) => {
+                tracing::error!(stream = %self.definition.name, from = self.position, end, "records are damaged on disk; they stay there and are skipped");
+                self.position = end;
+                Ok(None)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Notes, durably, that this batch is about to run, because running it may be what killed the process.
+    async fn suspect(&mut self, batch: Batch) -> Result<Batch, RunnerError> {
+        let overlapping = self.attempts.iter().filter(|one| one.first < batch.end() && batch.first < one.end);
+        let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS { replay::slice(&batch, batch.first..batch.first + 1) } else { batch };
+        self.context.journal.attempt(self.stream, batch.first, batch.end()).await?;
+        self.attempted = true;
+        Ok(batch)
+    }
+
+    /// Everything that may have killed the process has run and did not.
+    async fn note_survival(&mut self) -> Result<(), RunnerError> {
+        if self.suspect_end > 0 && self.position >= self.suspect_end && self.in_flight.is_empty() {
+            if self.attempted {
+                self.context.journal.attempt(self.stream, self.suspect_end, self.suspect_end).await?;
+            }
+            self.suspect_end = 0;
+        }
+        Ok(())
+    }
+
+    /// The chain that rules the next record, and the record where it ends. None holds the stream.
+    async fn chain(&mut self) -> Result<Option<(Arc<Chain>, Sequence)>, RunnerError> {
+        if self.position < self.replay_end
+            && let Some((epoch, until)) = self.history.ruling(self.position)
+        {
+            let chain = self.history.chain(&epoch, &self.context.plugins);
+            return Ok(self.held(chain.map(|chain| (chain, until.min(self.replay_end)))));
+        }
+        let until = if self.position < self.suspect_end { self.suspect_end } else { Sequence::MAX };
+        if let Some(chain) = &self.current {
+            return Ok(Some((Arc::clone(chain), until)));
+        }
+        let Some(epoch) = self.wanted() else { return Ok(None) };
+        let chain = match self.held(self.history.chain(&epoch, &self.context.plugins)) {
+            Some(chain) => chain,
+            None => return Ok(None),
+        };
+        let ruling = self.history.ruling(self.position).map(|(ruling, _)| ruling);
+        let same = |ruling: &Epoch| ruling.definition_version == epoch.definition_version && ruling.plugins == epoch.plugins;
+        if !ruling.as_ref().is_some_and(same) {
+            self.context.journal.epoch(epoch.clone()).await?;
+            self.history.add_epoch(epoch);
+        }
+        self.current = Some(Arc::clone(&chain));
+        Ok(Some((chain, until)))
+    }
+
+    /// What should rule from here on: the newest definition with the newest plugins.
+    fn wanted(&mut self) -> Option<Epoch> {
+        let mut plugins: Vec<PluginVersion> = Vec::new();
+        for processor in &self.definition.processors {
+            let Processor::Plugin { name, .. } = processor else { continue };
+            match self.context.plugins.current(name) {
+                Some(version) => plugins.push(version),
+                None => {
+                    self.hold(&format!("plugin {name} is not in the plugin folder, or its file does not load"));
+                    return None;
+                }
+            }
+        }
+        let definition_version = self.definition.version;
+        Some(Epoch { stream: self.stream, from: self.position, definition_version, plugins })
+    }
+
+    fn held<T, E: std::fmt::Display>(&mut self, made: Result<T, E>) -> Option<T> {
+        match made {
+            Ok(made) => {
+                self.holding = false;
+                Some(made)
+            }
+            Err(error) => {
+                self.hold(&error.to_string());
+                None
+            }
+        }
+    }
+
+    fn hold(&mut self, reason: &str) {
+        if !self.holding {
+            tracing::error!(stream = %self.definition.name, reason, "stream is held: records stay in the journal until this is mended");
+        }
+        self.holding = true;
+    }
+
+    async fn accept(&mut self, transformed: Transformed) -> Result<(), RunnerError> {
+        let outputs = &transformed.outputs;
+        self.metrics.transformed.add(outputs.len() as u64, outputs.payload().len() as u64);
+        self.metrics.dropped.add(transformed.dropped_count, transformed.dropped_bytes);
+        let failed_bytes = transformed.rejected.iter().map(|one| one.data.len() as u64).sum();
+        self.metrics.failed.add(transformed.rejected.len() as u64, failed_bytes);
+        let cuts = self.accumulator.add(transformed, self.context.elapsed_ms());
+        self.seal_all(cuts).await?;
+        if self.context.budget.is_over() { self.relieve().await } else { Ok(()) }
+    }
+
+    /// Gives memory back when the budget is over and this stream holds more than its share.
+    async fn relieve(&mut self) -> Result<(), RunnerError> {
+        if self.context.budget.is_over() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() {
+            let cut = self.accumulator.cut_largest();
+            self.seal_all(cut).await?;
+        }
+        Ok(())
+    }
+
+    async fn seal_all(&mut self, cuts: impl IntoIterator<Item = Cut>) -> Result<(), RunnerError> {
+        for cut in cuts {
+            let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
+            let (seal, content) = cut.plan(self.stream, &self.definition, id, sealed_ms, &self.context.random)?;
+            let mut share = self.context.budget.share();
+            share.resize(usize::try_from(seal.content_bytes).unwrap_or(usize::MAX));
+            self.share.resize(self.accumulator.bytes());
+            let seal = self.context.journal.seal(seal).await?;
+            self.metrics.sealed.add(seal.record_count, seal.content_bytes);
+            self.noted_open_from = seal.open_from;
+            let crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
+            self.send(seal, (!crowded).then_some((content, share)));
+        }
+        self.share.resize(self.accumulator.bytes());
+        Ok(())
+    }
+
+    fn send(&mut self, seal: Arc<Seal>, content: Option<(crate::record::Content, Share)>) {
+        self.pending.entry(seal.first).or_default().push(Arc::clone(&seal));
+        let delivery = Delivery {
+            context: Arc::clone(&self.context),
+            history: Arc::clone(&self.history),
+            metrics: self.metrics.clone(),
+            seal: Arc::clone(&seal),
+            content,
+            cancelled: self.signals.cancelled.clone(),
+        };
+        self.deliveries.spawn(async move { (seal, delivery.run().await) });
+    }
+
+    fn delivered(&mut self, ended: Result<(Arc<Seal>, Ended), tokio::task::JoinError>) {
+        let (seal, ended) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(stream = %self.definition.name, %error, "a delivery task ended early; its batch is delivered after the next start");
+                return;
+            }
+        };
+        if ended == Ended::Delivered && let Some(same) = self.pending.get_mut(&seal.first) {
+            same.retain(|pending| pending.id != seal.id);
+            if same.is_empty() {
+                self.pending.remove(&seal.first);
+            }
+        }
+        let oldest_pending = self.pending.keys().next().copied().unwrap_or(Sequence::MAX);
+        self.history.prune(oldest_pending.min(self.accumulator.open_from()));
+    }
+
+    /// A stream whose plugin drops everything has no seals to move the journal on.
+    fn note_progress(&mut self) {
+        let open_from = self.accumulator.open_from();
+        let idle = self.in_flight.is_empty();
+        if open_from > self.noted_open_from && (idle || open_from - self.noted_open_from >= CHECKPOINT_RECORDS) {
+            self.noted_open_from = open_from;
+            self.context.journal.checkpoint(self.stream, open_from);
+        }
+    }
+
+    fn show_oldest(&self) {
+        let sealed = self.pending.values().flatten().map(|seal| seal.oldest_arrived_ms).min();
+        let open = self.accumulator.oldest_arrived_ms();
+        let oldest = [sealed, open].into_iter().flatten().min().unwrap_or(0);
+        self.signals.oldest_ms.store(oldest, Ordering::Relaxed);
+    }
+
+    /// Everything durable was read: cut what is left and wait for the deliveries.
+    async fn finish(mut self) -> Result<(), RunnerError> {
+        let cuts = self.accumulator.flush();
+        self.seal_all(cuts).await?;
+        self.note_progress();
+        while let Some(ended) = self.deliveries.join_next().await {
+            self.delivered(ended);
+        }
+        Ok(())
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("stream", &self.stream).field("position", &self.position).finish_non_exhaustive()
+    }
+}

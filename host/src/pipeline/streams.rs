@@ -1,0 +1,154 @@
+//! The streams of this host by account and name: what the API looks up, and what starts and stops runners.
+//!
+//! The journal is the truth; this is its running image. Refuses to check a definition; the API did.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api::{Stream, StreamHandle, StreamStatus};
+use crate::definition::Definition;
+use crate::journal::StreamState;
+use crate::telemetry::Telemetry;
+
+use super::Context;
+use super::runner::{Runner, Signals};
+
+/// A stream in service.
+#[derive(Debug)]
+pub(crate) struct Running {
+    handle: RwLock<StreamHandle>,
+    definition: watch::Sender<Arc<Definition>>,
+    cancelled: watch::Sender<bool>,
+    oldest_ms: Arc<AtomicU64>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Running {
+    /// What the API sees of it now.
+    pub(crate) fn handle(&self) -> StreamHandle {
+        Arc::clone(&self.handle.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a new definition rule from the next batch on.
+    pub(crate) fn update(&self, definition: Definition) {
+        let definition = Arc::new(definition);
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        *handle = Arc::new(Stream { definition: Arc::clone(&definition), ..Stream::clone(&handle) });
+        self.definition.send_replace(definition);
+    }
+
+    /// Age of the oldest undelivered record, milliseconds.
+    fn freshness_ms(&self, now_ms: u64) -> i64 {
+        match self.oldest_ms.load(Ordering::Relaxed) {
+            0 => 0,
+            oldest => i64::try_from(now_ms.saturating_sub(oldest)).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Gives up deliveries and ends the runner without waiting.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    fn take_task(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+type Accounts = BTreeMap<String, BTreeMap<String, Arc<Running>>>;
+
+/// All streams in service.
+#[derive(Debug, Default)]
+pub(crate) struct Streams(RwLock<Accounts>);
+
+impl Streams {
+    pub(crate) fn find(&self, account: &str, name: &str) -> Option<Arc<Running>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(account)?.get(name).cloned()
+    }
+
+    /// Names of an account's streams in plain string order.
+    pub(crate) fn names(&self, account: &str) -> Vec<String> {
+        let accounts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(account).into_iter().flat_map(|streams| streams.keys().cloned()).collect()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Running>> {
+        let accounts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.values().flat_map(|streams| streams.values().cloned()).collect()
+    }
+
+    pub(crate) fn remove(&self, account: &str, name: &str) -> Option<Arc<Running>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).get_mut(account)?.remove(name)
+    }
+
+    /// Starts the runner of a stream and shows the stream to the API.
+    pub(crate) fn start(
+        &self,
+        context: &Arc<Context>,
+        state: StreamState,
+        clean: bool,
+        telemetry: &Telemetry,
+        draining: &watch::Receiver<bool>,
+    ) -> Option<Arc<Running>> {
+        let definition = Arc::new(state.definitions.last()?.clone());
+        let (account, name) = (definition.account_id.clone(), definition.name.clone());
+        let metrics = telemetry.stream(&account, &name);
+        let handle = Stream {
+            id: state.id,
+            definition: Arc::clone(&definition),
+            metrics: metrics.clone(),
+            status: StreamStatus::Active,
+        };
+        let (definition_out, definition_in) = watch::channel(definition);
+        let (cancelled_out, cancelled_in) = watch::channel(false);
+        let oldest_ms = Arc::new(AtomicU64::new(0));
+        let signals = Signals {
+            definition: definition_in,
+            draining: draining.clone(),
+            cancelled: cancelled_in,
+            oldest_ms: Arc::clone(&oldest_ms),
+        };
+        let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;
+        let context = Arc::clone(context);
+        let deleted = cancelled_out.subscribe();
+        let task = tokio::spawn(async move {
+            let ended = runner.run().await;
+            // A deleted stream's runner may stumble over its own absence.
+            if let Err(error) = ended && !*deleted.borrow() {
+                context.failed.send_replace(Some(format!("{:#}", anyhow::Error::from(error))));
+            }
+        });
+        let running = Arc::new(Running {
+            handle: RwLock::new(Arc::new(handle)),
+            definition: definition_out,
+            cancelled: cancelled_out,
+            oldest_ms,
+            task: Mutex::new(Some(task)),
+        });
+        let mut accounts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        accounts.entry(account).or_default().insert(name, Arc::clone(&running));
+        Some(running)
+    }
+
+    /// Brings the gauges that depend on the time up to date.
+    pub(crate) fn refresh(&self, now_ms: u64) {
+        for running in self.all() {
+            running.handle().metrics.freshness_ms.set(running.freshness_ms(now_ms));
+        }
+    }
+
+    /// Waits until every runner has ended.
+    pub(crate) async fn join(&self) {
+        for running in self.all() {
+            if let Some(task) = running.take_task()
+                && let Err(error) = task.await
+            {
+                tracing::error!(stream = %running.handle().definition.name, %error, "a stream's task panicked");
+            }
+        }
+    }
+}
