@@ -1,0 +1,68 @@
+//! `hydrant-bench`: the figures, as a table that anyone can reproduce on their machine.
+//!
+//! Starts the optimised host, an S3 server in a process of its own and the load generator, and reads what the kernel
+//! says about the host. Refuses to judge: goals stand beside the figures, and nothing here fails because a machine is
+//! slow.
+#![expect(clippy::print_stdout, reason = "the table is its purpose")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a bench that cannot run has no figures")]
+
+mod chain;
+mod fleet;
+mod stages;
+mod store;
+mod table;
+
+use clap::Parser;
+
+use crate::table::Table;
+
+/// Measures the host and prints a table.
+#[derive(Debug, Parser)]
+pub(crate) struct Arguments {
+    /// Runs of workload W1; the table shows medians.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Records of workload W1.
+    #[arg(long, default_value_t = 2_000_000)]
+    records: u64,
+    /// Bytes of the backlog that a restart meets.
+    #[arg(long, default_value_t = 4 << 30)]
+    backlog_bytes: u64,
+    /// Only these parts: plain, plugin, stages, backlog, idle, spread.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+impl Arguments {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments = Arguments::parse();
+    let mut table = Table::default();
+    let mut chains = Vec::new();
+    for (part, plugin) in [("plain", None), ("plugin", Some("bench"))] {
+        if arguments.wants(part) {
+            let figures = chain::measure(&arguments, plugin).await;
+            chains.push((plugin, figures.nanoseconds_per_record()));
+            table.add(&figures.title(), figures.rows());
+        }
+    }
+    if arguments.wants("stages") {
+        let stages = stages::measure();
+        table.add("stages alone, thread CPU time", stages::rows(&stages, &chains));
+    }
+    if arguments.wants("backlog") {
+        table.add("restart with a backlog", fleet::backlog(arguments.backlog_bytes).await);
+    }
+    if arguments.wants("idle") {
+        table.add("2,000 idle streams", fleet::idle().await);
+    }
+    if arguments.wants("spread") {
+        table.add("50,000 records/s over 500 streams", fleet::spread().await);
+    }
+    println!("{table}");
+}
