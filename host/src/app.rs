@@ -47,8 +47,9 @@ struct Door {
 
 impl Door {
     async fn close(self) {
-        // A server that is gone needs no word.
-        drop(self.close.send(()));
+        if self.close.send(()).is_err() {
+            tracing::warn!(address = %self.address, "a server had already stopped");
+        }
         if let Err(error) = self.server.await {
             tracing::error!(%error, address = %self.address, "a server panicked");
         }

@@ -60,9 +60,9 @@ pub struct StreamMetrics {
     pub dropped: Volume,
     /// Sent to the error output (bytes are input bytes).
     pub failed: Volume,
-    /// In a durable seal.
+    /// In a durable seal, error output apart.
     pub sealed: Volume,
-    /// Stored by the destination.
+    /// Stored by the destination, error output apart.
     pub delivered: Volume,
     /// Objects stored by the destination.
     pub delivered_objects: Counter,

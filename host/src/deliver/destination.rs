@@ -49,16 +49,3 @@ pub struct DeliveryError {
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
-
-impl DeliveryError {
-    /// The answer of a destination that was told to stop.
-    pub fn stopped(object: &Object) -> Self {
-        let seal = &object.seal;
-        Self {
-            verdict: Verdict::Stop,
-            code: "Stopped",
-            text: format!("delivery of s3://{}/{} was stopped before it succeeded", seal.bucket, seal.key),
-            source: None,
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! The last stage: an encoded object leaves the host and is stored somewhere else, exactly once as far as a reader can see.
 //!
-//! [`Destination`] is the seam. [`S3`] stores objects, [`Retrying`] wraps any destination and repeats what failed, and
+//! [`Destination`] is the seam. [`S3`] stores objects, [`Policy`] says how long to wait after a failure, and
 //! [`embedded`] is an S3 server inside the process for those who have none. [`build`] joins them from [`Settings`].
 //!
 //! Everything sent derives from the object's seal, so repeating a delivery, even after a crash, overwrites itself.
@@ -17,5 +17,5 @@ pub mod testing;
 pub use build::{BuildError, Delivery, build};
 pub use destination::{DeliveryError, Destination, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
-pub use retry::{Attempt, Observer, Policy, Retrying};
+pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};

@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
-
 /// Shared accounting of buffered bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Shared>);
@@ -17,7 +15,6 @@ struct Shared {
     limit_bytes: usize,
     used_bytes: AtomicUsize,
     holders: AtomicUsize,
-    freed: Notify,
 }
 
 /// Bytes taken from the budget until dropped.
@@ -33,7 +30,6 @@ impl Budget {
             limit_bytes,
             used_bytes: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
-            freed: Notify::new(),
         }))
     }
 
@@ -52,7 +48,6 @@ impl Budget {
     pub(crate) fn fair_share_bytes(&self) -> usize {
         self.0.limit_bytes / 2 / self.0.holders.load(Ordering::Relaxed).max(1)
     }
-
 }
 
 impl Share {
@@ -68,7 +63,6 @@ impl Share {
             shared.used_bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
             shared.used_bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            shared.freed.notify_waiters();
         }
         self.bytes = bytes;
     }
@@ -111,17 +105,5 @@ mod tests {
         }
         assert!(budget.is_over());
         assert!(shares.iter().any(|share| share.bytes > budget.fair_share_bytes()));
-    }
-
-    #[tokio::test]
-    async fn waiting_ends_when_bytes_return() {
-        let budget = Budget::new(10);
-        let mut share = budget.share();
-        share.resize(20);
-        let freed = budget.freed();
-        tokio::pin!(freed);
-        assert!(futures_util::poll!(freed.as_mut()).is_pending());
-        drop(share);
-        freed.await;
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::deliver::{DeliveryError, Verdict};
 use crate::encode;
-use crate::record::{Content, Object, Seal, Sealed};
+use crate::record::{Content, Object, Partition, Seal, Sealed};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -51,7 +51,9 @@ impl Delivery {
             () = is_true(&mut cancelled) => return Ended::Cancelled,
         }
         self.context.journal.delivered(self.seal.stream, self.seal.id);
-        self.metrics.delivered.add(self.seal.record_count, self.seal.content_bytes);
+        if self.seal.partition == Partition::Main {
+            self.metrics.delivered.add(self.seal.record_count, self.seal.content_bytes);
+        }
         self.metrics.delivered_objects.inc();
         tracing::info!(stream = %self.seal.stream, bucket = %self.seal.bucket, key = %self.seal.key, records = self.seal.record_count, "object delivered");
         Ended::Delivered

@@ -21,7 +21,7 @@ use crate::batch::{Accumulator, Cut};
 use crate::definition::{Definition, Processor};
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
-use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, PluginVersion, Seal, Sequence, StreamId, Transformed};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -358,7 +358,9 @@ impl Runner {
             share.resize(usize::try_from(seal.content_bytes).unwrap_or(usize::MAX));
             self.share.resize(self.accumulator.bytes());
             let seal = self.context.journal.seal(seal).await?;
-            self.metrics.sealed.add(seal.record_count, seal.content_bytes);
+            if seal.partition == Partition::Main {
+                self.metrics.sealed.add(seal.record_count, seal.content_bytes);
+            }
             self.noted_open_from = seal.open_from;
             let crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
             self.send(seal, (!crowded).then_some((content, share)));
@@ -413,6 +415,9 @@ impl Runner {
         let open = self.accumulator.oldest_arrived_ms();
         let oldest = [sealed, open].into_iter().flatten().min().unwrap_or(0);
         self.signals.oldest_ms.store(oldest, Ordering::Relaxed);
+        // The ticker only lets it grow: whoever looks must never see 0 while something waits.
+        let age = if oldest == 0 { 0 } else { self.context.clock.now_ms().saturating_sub(oldest).max(1) };
+        self.metrics.freshness_ms.set(i64::try_from(age).unwrap_or(i64::MAX));
     }
 
     /// Everything durable was read: cut what is left and wait for the deliveries.

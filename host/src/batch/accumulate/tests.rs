@@ -83,6 +83,7 @@ fn transformed(fates: &[Fate], range: std::ops::Range<usize>) -> Transformed {
         inputs: range.start as u64..range.end as u64,
         arrived_ms: range.map(|at| arrived_ms(at as u64)).collect(),
         dropped_count: 0,
+        dropped_bytes: 0,
         outputs: Records::new(payload.into(), ends, Vec::new()).unwrap(),
         origins: if identity { Origins::Identity } else { Origins::Inputs(inputs) },
         rejected: failed,

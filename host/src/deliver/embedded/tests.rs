@@ -6,13 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tokio::sync::watch;
 
 use super::listing::Entry;
 use super::server::Limits;
 use super::store::{Attributes, Overwrite, Store, StoreError};
 use super::*;
-use crate::deliver::testing::{Peer, Reader, Recorder, conformance, object, patterned};
+use crate::deliver::testing::{Peer, Reader, conformance, object, patterned};
 use crate::deliver::{Destination, Endpoint, Policy, S3, Settings, build};
 use crate::runtime::Random;
 
@@ -58,10 +57,8 @@ async fn conforms_in_parts() {
 async fn builds_and_delivers() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = Endpoint::Embedded { directory: folder.path().join("s3"), listen: anywhere() };
-    let (_stop, stopped) = watch::channel(false);
     let settings = Settings::new(endpoint, "us-east-1");
-    let recorder = Arc::new(Recorder::default());
-    let delivery = build(settings, Policy::default(), random(), recorder, stopped).await.unwrap();
+    let delivery = build(settings, Policy::default(), random()).await.unwrap();
     let server = delivery.embedded.unwrap();
     let reader = Reader::connect(&settings_for(&server), BUCKET).await.unwrap();
     delivery.destination.prepare(BUCKET).await.unwrap();

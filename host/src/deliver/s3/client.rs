@@ -1,5 +1,5 @@
 //! Makes the SDK's client from [`Settings`]. The SDK's own retries, time-outs and stall detection are off: repeating is
-//! [`Retrying`](crate::deliver::Retrying)'s work and limits scale with the body.
+//! the pipeline's work and limits scale with the body.
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;

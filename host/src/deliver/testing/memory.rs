@@ -1,14 +1,13 @@
-//! A destination in memory that fails on command, and an observer that counts.
+//! A destination in memory that fails on command.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::conformance::{Peer, Stored};
-use crate::deliver::{Attempt, DeliveryError, Destination, Observer, Verdict};
+use crate::deliver::{DeliveryError, Destination, Verdict};
 use crate::record::Object;
 
 /// Keeps objects of one bucket.
@@ -81,32 +80,6 @@ impl Peer for Memory {
 
     async fn keys(&self) -> Vec<String> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-}
-
-/// Counts failed attempts.
-#[derive(Debug, Default)]
-pub struct Recorder(AtomicUsize, Mutex<Vec<&'static str>>);
-
-impl Recorder {
-    /// Failed attempts so far.
-    pub fn failures(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// Codes seen, each once, in order of appearance.
-    pub fn codes(&self) -> Vec<&'static str> {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Observer for Recorder {
-    fn failed(&self, attempt: &Attempt<'_>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        let mut codes = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if !codes.contains(&attempt.error.code) {
-            codes.push(attempt.error.code);
-        }
     }
 }
 

@@ -8,5 +8,5 @@ mod reader;
 
 pub use conformance::{Peer, Stored, Violation, conformance, object, patterned};
 pub use fake::{Fake, Fault, Operation};
-pub use memory::{Memory, Recorder};
+pub use memory::Memory;
 pub use reader::Reader;
