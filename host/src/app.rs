@@ -19,7 +19,7 @@ use crate::config::{self, S3Endpoint, Settings};
 use crate::deliver::{self, Policy};
 use crate::journal::{self, Journal, inspect};
 use crate::pipeline::{Parts, Pipeline, Stopped};
-use crate::process::{self, PluginHost};
+use crate::process::{PluginHost, plugin};
 use crate::runtime::{Clock, Random, SystemClock};
 use crate::telemetry::Telemetry;
 
@@ -172,15 +172,16 @@ async fn open_journal(
     Ok((journal, recovered))
 }
 
-fn plugin_settings(settings: &Settings) -> process::Settings {
-    let limits = process::Limits {
+fn plugin_settings(settings: &Settings) -> plugin::Settings {
+    let limits = plugin::Limits {
         memory_bytes: usize::try_from(settings.plugins.memory_bytes).unwrap_or(usize::MAX),
         deadline: settings.plugins.deadline,
         output_bytes: usize::try_from(settings.plugins.output_bytes).unwrap_or(usize::MAX),
         log_bytes: usize::try_from(settings.plugins.log_bytes).unwrap_or(usize::MAX),
-        ..process::Limits::default()
+        ..plugin::Limits::default()
     };
-    process::Settings { plugin_dir: settings.plugin_dir.clone(), store_dir: settings.data_dir.join("plugins"), limits }
+    let store_dir = settings.data_dir.join("plugins");
+    plugin::Settings { limits, ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir) }
 }
 
 fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {

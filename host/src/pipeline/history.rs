@@ -8,8 +8,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::definition::Definition;
-use crate::process::{Chain, ChainError, PluginHost};
+use crate::process::{Chain, ChainError};
 use crate::record::{Epoch, Sequence};
+
+use super::Context;
+use super::work::Gone;
 
 /// One stream's past, shared by its runner and its deliveries.
 #[derive(Debug)]
@@ -24,6 +27,20 @@ struct Inner {
     chains: Vec<(Epoch, Arc<Chain>)>,
     /// Records that crashed the process whenever they were run alone.
     poisonous: BTreeSet<Sequence>,
+}
+
+/// Why the code that ruled is not at hand.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HistoryError {
+    /// The journal gave a definition up that is still needed.
+    #[error("definition version {0} is gone")]
+    Definition(u32),
+    /// A plugin of it is missing or does not load.
+    #[error("cannot set up the processors")]
+    Chain(#[from] ChainError),
+    /// The runtime is stopping.
+    #[error(transparent)]
+    Work(#[from] Gone),
 }
 
 /// Chains kept ready per stream: the current one and those a replay alternates between.
@@ -56,9 +73,11 @@ impl History {
         Some((inner.epochs[place].clone(), until))
     }
 
-    /// The chain of an epoch, made once.
-    pub(crate) fn chain(&self, epoch: &Epoch, host: &PluginHost) -> Result<Arc<Chain>, ChainError> {
-        let same = |known: &Epoch| known.definition_version == epoch.definition_version && known.plugins == epoch.plugins;
+    /// The chain of an epoch, made once, on a worker: a version that is not in memory is compiled.
+    pub(crate) async fn chain(&self, epoch: &Epoch, context: &Context) -> Result<Arc<Chain>, HistoryError> {
+        let same = |known: &Epoch| {
+            known.definition_version == epoch.definition_version && known.plugins == epoch.plugins
+        };
         let definition = {
             let inner = self.lock();
             if let Some((_, chain)) = inner.chains.iter().find(|(known, _)| same(known)) {
@@ -66,8 +85,10 @@ impl History {
             }
             inner.definitions.get(&epoch.definition_version).cloned()
         };
-        let definition = definition.ok_or(ChainError::Definition(epoch.definition_version))?;
-        let chain = Arc::new(Chain::new(&definition, epoch, host)?);
+        let definition = definition.ok_or(HistoryError::Definition(epoch.definition_version))?;
+        let (wanted, plugins) = (epoch.clone(), Arc::clone(&context.plugins));
+        let made = context.workers.process(move || Chain::new(&definition, &wanted, &plugins)).await?;
+        let chain = Arc::new(made?);
         let mut inner = self.lock();
         if inner.chains.len() == CHAINS_KEPT {
             inner.chains.remove(0);

@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
-use crate::process::ChainError;
 use crate::record::{Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed};
 
-use super::history::History;
+use super::history::{History, HistoryError};
 use super::{Context, work};
 
 /// Bytes read from the journal at once: large enough to be worth a plugin call, small enough to be held often.
@@ -23,8 +22,8 @@ pub(crate) enum ReplayError {
     #[error("cannot read the records of a sealed batch")]
     Read(#[from] ReadError),
     /// The code that ruled then is not at hand.
-    #[error("cannot run the plugins that made a sealed batch")]
-    Chain(#[from] ChainError),
+    #[error("cannot run the code that made a sealed batch")]
+    History(#[from] HistoryError),
     /// No epoch covers a sealed record.
     #[error("no epoch rules record {0}")]
     NoEpoch(Sequence),
@@ -42,7 +41,7 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
     let mut at = seal.first;
     while at < seal.end {
         let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
-        let chain = history.chain(&epoch, &context.plugins)?;
+        let chain = history.chain(&epoch, context).await?;
         let batches = match context.journal.read(seal.stream, at, READ_BYTES).await {
             Ok(batches) => batches,
             Err(ReadError::Lost { end, .. }) => {

@@ -27,7 +27,7 @@ use crate::telemetry::StreamMetrics;
 use super::Context;
 use super::budget::Share;
 use super::delivery::{Delivery, Ended};
-use super::history::History;
+use super::history::{History, HistoryError};
 use super::{is_true, replay, work};
 
 /// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
@@ -271,7 +271,7 @@ impl Runner {
         if self.position < self.replay_end
             && let Some((epoch, until)) = self.history.ruling(self.position)
         {
-            let chain = self.history.chain(&epoch, &self.context.plugins);
+            let chain = self.history.chain(&epoch, &self.context).await;
             return Ok(self.held(chain.map(|chain| (chain, until.min(self.replay_end)))));
         }
         let until = if self.position < self.suspect_end { self.suspect_end } else { Sequence::MAX };
@@ -279,10 +279,8 @@ impl Runner {
             return Ok(Some((Arc::clone(chain), until)));
         }
         let Some(epoch) = self.wanted() else { return Ok(None) };
-        let chain = match self.held(self.history.chain(&epoch, &self.context.plugins)) {
-            Some(chain) => chain,
-            None => return Ok(None),
-        };
+        let made = self.history.chain(&epoch, &self.context).await;
+        let Some(chain) = self.held(made) else { return Ok(None) };
         let ruling = self.history.ruling(self.position).map(|(ruling, _)| ruling);
         let same = |ruling: &Epoch| ruling.definition_version == epoch.definition_version && ruling.plugins == epoch.plugins;
         if !ruling.as_ref().is_some_and(same) {
@@ -310,14 +308,14 @@ impl Runner {
         Some(Epoch { stream: self.stream, from: self.position, definition_version, plugins })
     }
 
-    fn held<T, E: std::fmt::Display>(&mut self, made: Result<T, E>) -> Option<T> {
+    fn held<T>(&mut self, made: Result<T, HistoryError>) -> Option<T> {
         match made {
             Ok(made) => {
                 self.holding = false;
                 Some(made)
             }
             Err(error) => {
-                self.hold(&error.to_string());
+                self.hold(&format!("{:#}", anyhow::Error::from(error)));
                 None
             }
         }
