@@ -158,11 +158,7 @@ struct Pass {
 
 impl Gate {
     fn new(limits: &Limits) -> Self {
-        Self {
-            open: Arc::default(),
-            most: limits.connections,
-            most_per_address: limits.connections_per_address,
-        }
+        Self { open: Arc::default(), most: limits.connections, most_per_address: limits.connections_per_address }
     }
 
     fn admit(&self, address: IpAddr) -> Option<Pass> {
