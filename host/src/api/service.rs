@@ -24,7 +24,7 @@ use crate::definition::Definition;
 use crate::runtime::{Clock, Random};
 
 /// An answer in memory.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Full<Bytes>>;
 
 /// The API without its sockets.
 #[derive(Debug)]
@@ -115,8 +115,8 @@ impl Api {
         })
     }
 
-    /// Answers one request.
-    pub(super) async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Answer
+    /// Answers one request; never fails. Bounds on connections and headers are [`super::serve`]'s.
+    pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes> + Unpin,
     {
