@@ -2,7 +2,7 @@
 //!
 //! 500 records of 256 bytes, the workload of the design's figures; the backend takes records and forgets them. Prints a
 //! table; asserts nothing about time.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench, not the product")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails loudly and prints its table")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -70,7 +70,11 @@ fn main() {
     for (what, authentication) in [("parse + decode + answer", open), ("SigV4 + parse + decode + answer", signed)] {
         let api = api(authentication);
         let rate = runtime.block_on(measure(&api, &body));
-        println!("{what:34} {:>6.0} MB/s of body, {:>9.0} records/s", rate, rate * 1e6 / body.len() as f64 * RECORDS as f64);
+        println!(
+            "{what:34} {:>6.0} MB/s of body, {:>9.0} records/s",
+            rate,
+            rate * 1e6 / body.len() as f64 * RECORDS as f64
+        );
     }
 }
 

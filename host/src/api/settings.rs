@@ -78,7 +78,8 @@ pub struct Limits {
     pub body_grace: Duration,
     /// Beyond the grace, a body must have come in at this average rate.
     pub body_bytes_per_second: u32,
-    /// Bytes of all bodies held at once; beyond it callers get 503 at once. Never less than one body is admitted.
+    /// Bytes of all bodies held at once (their decoded records come on top, three quarters of it at most); beyond it
+    /// callers get 503 at once. Never less than one body is admitted.
     pub in_flight_bytes: usize,
     /// Connections open at once.
     pub connections: usize,

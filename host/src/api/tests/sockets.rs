@@ -246,6 +246,29 @@ async fn bodies_beyond_the_budget_are_told_to_slow_down() {
     served.still_works().await;
 }
 
+/// Row A2: announcing much and sending little does not lock others out.
+#[tokio::test]
+async fn announced_bytes_hold_nothing() {
+    let limits = Limits { body_bytes: 1 << 20, in_flight_bytes: 1 << 20, ..Limits::default() };
+    let served = Served::with(limits).await;
+    let mut greedy = Vec::new();
+    for _ in 0..10 {
+        let mut socket = served.connect().await;
+        // An answered request first: now it is known that the server works on this connection.
+        socket.write_all(list_request("keep-alive").as_bytes()).await.unwrap();
+        read_answer(&mut socket).await;
+        socket.write_all((head("PutRecord", 1 << 20, "") + "{").as_bytes()).await.unwrap();
+        greedy.push(socket);
+    }
+    served.still_works().await;
+    // And a body that needs most of the budget still goes through when it is alone.
+    drop(greedy);
+    let whole = PUT.to_owned() + &" ".repeat((1 << 20) - PUT.len());
+    while !served.exchange(head("PutRecord", whole.len(), "Connection: close\r\n") + &whole).await.contains("200 OK") {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Row A2: connections are capped by address and in total, and a closed one makes room.
 #[tokio::test]
 async fn connections_are_capped() {

@@ -41,7 +41,8 @@ async fn what_is_not_aws_json_over_post_gets_xml() {
     let missing = "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n";
     let denied = "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n";
     let auth = ("authorization", "AWS4-HMAC-SHA256 x");
-    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)], &'c str);
+    let cases: &[Case<'_>] = &[
         ("GET", "/", &[], missing),
         ("PUT", "/", &[JSON, LIST], missing),
         ("POST", "/", &[LIST], missing),
