@@ -67,14 +67,52 @@ where
         return Err(BodyError::Encoded);
     }
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-    let reserved = announced.unwrap_or(limits.body_bytes).min(limits.body_bytes);
-    let permits = u32::try_from(reserved).map_err(|_| BodyError::TooLarge)?;
-    let mut permit = Arc::clone(budget).try_acquire_many_owned(permits).map_err(|_| BodyError::Busy)?;
+    let most = announced.unwrap_or(limits.body_bytes).min(limits.body_bytes);
+    let mut hold = Hold::new(budget, most)?;
+    let bytes = Reader { started: Instant::now(), limits }.collect(body, &mut hold).await?;
+    Ok(HeldBody { bytes, _permit: hold.finish() })
+}
 
-    let bytes = Reader { started: Instant::now(), limits }.collect(body, reserved).await?;
-    // A body of unknown length reserved the most it could be.
-    drop(permit.split(reserved.saturating_sub(bytes.len())));
-    Ok(HeldBody { bytes, _permit: permit })
+/// A body's share of the budget. It runs ahead of what came in by a factor of two, so that a caller who announces much
+/// and sends little holds little, and a large body that finds no room finds out before half of it was sent.
+struct Hold {
+    permit: OwnedSemaphorePermit,
+    /// Bytes that the body can have.
+    most: usize,
+    /// Bytes that came in.
+    received: usize,
+}
+
+/// What a body holds at least while it is read.
+const FIRST_HOLD_BYTES: usize = 64 << 10;
+
+impl Hold {
+    fn new(budget: &Arc<Semaphore>, most: usize) -> Result<Self, BodyError> {
+        let permit = acquire(budget, most.min(FIRST_HOLD_BYTES))?;
+        Ok(Self { permit, most, received: 0 })
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.received += bytes;
+        let held = self.permit.num_permits();
+        if self.received > held {
+            let wanted = (self.received * 2).min(self.most.max(self.received));
+            self.permit.merge(acquire(self.permit.semaphore(), wanted - held)?);
+        }
+        Ok(())
+    }
+
+    /// Gives back what the body turned out not to need.
+    fn finish(mut self) -> OwnedSemaphorePermit {
+        let unused = self.permit.num_permits().saturating_sub(self.received);
+        drop(self.permit.split(unused));
+        self.permit
+    }
+}
+
+fn acquire(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, BodyError> {
+    let permits = u32::try_from(bytes).map_err(|_| BodyError::TooLarge)?;
+    Arc::clone(budget).try_acquire_many_owned(permits).map_err(|_| BodyError::Busy)
 }
 
 /// How much of a body that is too large is read and thrown away, in multiples of the limit.
@@ -86,7 +124,7 @@ struct Reader<'l> {
 }
 
 impl Reader<'_> {
-    async fn collect<B>(&self, mut body: B, reserved: usize) -> Result<Bytes, BodyError>
+    async fn collect<B>(&self, mut body: B, hold: &mut Hold) -> Result<Bytes, BodyError>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -103,7 +141,8 @@ impl Reader<'_> {
                 return Err(BodyError::TooLarge);
             }
             if received <= most {
-                collected.push(data, reserved);
+                hold.grow(data.len())?;
+                collected.push(data, hold.most);
             }
         }
         if received > most { Err(BodyError::TooLarge) } else { Ok(collected.finish()) }
@@ -124,13 +163,13 @@ struct Collected {
 }
 
 impl Collected {
-    fn push(&mut self, data: Bytes, reserved: usize) {
+    fn push(&mut self, data: Bytes, expected: usize) {
         if self.whole.is_empty() && self.first.is_empty() {
             self.first = data;
             return;
         }
         if self.whole.is_empty() {
-            self.whole.reserve_exact(reserved.max(self.first.len() + data.len()));
+            self.whole.reserve_exact(expected.max(self.first.len() + data.len()));
             self.whole.extend_from_slice(&self.first);
         }
         self.whole.extend_from_slice(&data);

@@ -23,5 +23,5 @@ mod tests;
 pub use backend::{Backend, ControlError, Refusal, Stream, StreamHandle, StreamStatus};
 pub use control::describe;
 pub use server::serve;
-pub use service::Api;
+pub use service::{Answer, Api};
 pub use settings::{Authentication, Credential, Limits, NameRules, PrefixPlace, Settings};

@@ -111,7 +111,8 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_deadline)
             .max_headers(limits.header_count)
-            .max_buf_size(limits.header_bytes.max(LEAST_BUFFER));
+            .max_header_size(limits.header_bytes)
+            .max_buf_size(READ_BUFFER_BYTES);
         let service = service_fn(|request| {
             let api = Arc::clone(&api);
             async move { Ok::<_, Infallible>(api.answer(request).await) }
@@ -132,8 +133,8 @@ impl Connection {
     }
 }
 
-/// What hyper asks for at least.
-const LEAST_BUFFER: usize = 8192;
+/// The most one connection's read buffer grows to: a usual batch in two reads, and 128 MiB for a full house.
+const READ_BUFFER_BYTES: usize = 128 << 10;
 
 /// Counts open connections, in total and by address.
 #[derive(Clone, Debug)]
@@ -158,11 +159,7 @@ struct Pass {
 
 impl Gate {
     fn new(limits: &Limits) -> Self {
-        Self {
-            open: Arc::default(),
-            most: limits.connections,
-            most_per_address: limits.connections_per_address,
-        }
+        Self { open: Arc::default(), most: limits.connections, most_per_address: limits.connections_per_address }
     }
 
     fn admit(&self, address: IpAddr) -> Option<Pass> {

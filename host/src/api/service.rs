@@ -24,7 +24,7 @@ use crate::definition::Definition;
 use crate::runtime::{Clock, Random};
 
 /// An answer in memory.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Full<Bytes>>;
 
 /// The API without its sockets.
 #[derive(Debug)]
@@ -115,8 +115,8 @@ impl Api {
         })
     }
 
-    /// Answers one request.
-    pub(super) async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Answer
+    /// Answers one request; never fails. Bounds on connections and headers are [`super::serve`]'s.
+    pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -143,7 +143,12 @@ impl Api {
     }
 
     /// JSON → target → authentication → types and constraints → rules.
-    async fn operate(self: &Arc<Self>, headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    async fn operate(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
         let operation = Operation::of(headers);
         let put = match operation {
             Ok(Operation::PutRecordBatch) => Some(put::decode_batch(body)?),
@@ -178,7 +183,12 @@ impl Api {
         })
     }
 
-    async fn control(self: &Arc<Self>, operation: Operation, account: &str, document: &Node<'_>) -> Result<Vec<u8>, Fault> {
+    async fn control(
+        self: &Arc<Self>,
+        operation: Operation,
+        account: &str,
+        document: &Node<'_>,
+    ) -> Result<Vec<u8>, Fault> {
         let name = document.text("DeliveryStreamName").unwrap_or_default();
         let find = || self.backend.find(account, name).ok_or_else(|| error::stream_not_found(account, name));
         match operation {

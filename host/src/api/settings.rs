@@ -66,8 +66,7 @@ pub struct NameRules {
 /// Bounds on what callers can make the host hold or wait for (rows A1, A2, A9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one request's header block (and of a connection's read buffer). SDKs send about 1 KiB; 8 KiB is the
-    /// least hyper takes.
+    /// Bytes of one request's header block. SDKs send about 1 KiB, more with session tokens and proxies in front.
     pub header_bytes: usize,
     /// Headers of one request; SDKs send about ten.
     pub header_count: usize,
@@ -79,7 +78,8 @@ pub struct Limits {
     pub body_grace: Duration,
     /// Beyond the grace, a body must have come in at this average rate.
     pub body_bytes_per_second: u32,
-    /// Bytes of all bodies held at once; beyond it callers get 503 at once. Never less than one body is admitted.
+    /// Bytes of all bodies held at once (their decoded records come on top, three quarters of it at most); beyond it
+    /// callers get 503 at once. Never less than one body is admitted.
     pub in_flight_bytes: usize,
     /// Connections open at once.
     pub connections: usize,
@@ -92,7 +92,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_bytes: 64 << 10,
+            header_bytes: 16 << 10,
             header_count: 64,
             header_deadline: Duration::from_secs(30),
             body_bytes: 7 << 20,

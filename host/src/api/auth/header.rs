@@ -53,30 +53,24 @@ pub(super) fn claim<'h>(headers: &'h HeaderMap, query: Option<&str>) -> Result<C
     };
     let (stamp, signed_seconds) = parse_stamp(stamp).ok_or_else(|| {
         let shown: String = stamp.chars().take(64).collect();
-        let text = format!("Date must be in ISO-8601 'basic format'. Got '{shown}'. See http://en.wikipedia.org/wiki/ISO_8601");
+        let text = format!(
+            "Date must be in ISO-8601 'basic format'. Got '{shown}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        );
         authentication("IncompleteSignatureException", text)
     })?;
-    if fields.algorithm != ALGORITHM {
+    if fields.algorithm != ALGORITHM || !fields.well_formed {
         return Err(invalid(MISMATCH));
     }
     let mut scope = credential.rsplitn(5, '/');
     let mut part = || scope.next().unwrap_or_default();
     let (terminator, service, region, date, access_key_id) = (part(), part(), part(), part(), part());
     if access_key_id.is_empty() {
-        let text = format!("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{credential}'");
+        let text = format!(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{credential}'"
+        );
         return Err(authentication("IncompleteSignatureException", text));
     }
-    Ok(Claim {
-        access_key_id,
-        date,
-        region,
-        service,
-        terminator,
-        signed_headers,
-        signature,
-        stamp,
-        signed_seconds,
-    })
+    Ok(Claim { access_key_id, date, region, service, terminator, signed_headers, signature, stamp, signed_seconds })
 }
 
 /// The one algorithm.
@@ -127,12 +121,17 @@ struct Fields<'h> {
     credential: Option<&'h str>,
     signature: Option<&'h str>,
     signed_headers: Option<&'h str>,
+    /// Exactly the three known fields, with a comma and blanks between them.
+    well_formed: bool,
 }
 
 impl<'h> Fields<'h> {
+    /// Finds the fields however they are separated, because the service names what is missing even then.
     fn of(authorization: &'h str) -> Self {
         let (algorithm, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
-        let mut fields = Self { algorithm, credential: None, signature: None, signed_headers: None };
+        let well_formed = rest.split(',').map(str::trim_start).filter(|field| is_field(field)).count() == 3
+            && rest.split(',').count() == 3;
+        let mut fields = Self { algorithm, credential: None, signature: None, signed_headers: None, well_formed };
         for (name, value) in rest.split([',', ' ']).filter_map(|field| field.split_once('=')) {
             let field = match name {
                 "Credential" => &mut fields.credential,
@@ -140,10 +139,15 @@ impl<'h> Fields<'h> {
                 "SignedHeaders" => &mut fields.signed_headers,
                 _ => continue,
             };
+            fields.well_formed &= field.is_none();
             *field = Some(value);
         }
         fields
     }
+}
+
+fn is_field(text: &str) -> bool {
+    text.contains('=') && !text.contains(' ')
 }
 
 /// Accepts ISO 8601's basic format, and an RFC 2822 date as the `Date` header has it.

@@ -44,7 +44,10 @@ impl Verifier {
         let mode = match authentication {
             Authentication::None { account_id } => Mode::Open { account_id: account_id.clone() },
             Authentication::Sigv4(credentials) => Mode::Signed {
-                keys: credentials.iter().map(|credential| (credential.access_key_id.clone(), Key::new(credential))).collect(),
+                keys: credentials
+                    .iter()
+                    .map(|credential| (credential.access_key_id.clone(), Key::new(credential)))
+                    .collect(),
                 nobody: Key {
                     secret: SecretString::from("an unknown key is checked against this, and refused anyway"),
                     account_id: String::new(),
@@ -96,7 +99,8 @@ impl Verifier {
             return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'. ")));
         }
         if *terminator != TERMINATOR {
-            let text = format!("Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'. ");
+            let text =
+                format!("Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'. ");
             return Err(invalid(text));
         }
         let day = &stamp[..8];
@@ -138,11 +142,7 @@ fn check_clock(claim: &Claim<'_>, now_ms: u64) -> Result<(), Fault> {
 
 impl Key {
     fn new(credential: &Credential) -> Self {
-        Self {
-            secret: credential.secret.clone(),
-            account_id: credential.account_id.clone(),
-            derived: Mutex::default(),
-        }
+        Self { secret: credential.secret.clone(), account_id: credential.account_id.clone(), derived: Mutex::default() }
     }
 
     /// Whether the request is the one that was signed with this key.
@@ -176,12 +176,16 @@ impl Key {
         if let Some((_, key)) = derived.as_ref().filter(|(of, _)| of == date) {
             return *key;
         }
-        let secret = format!("AWS4{}", self.secret.expose_secret());
-        let dated = hmac(secret.as_bytes(), date.as_bytes());
-        let key = [region, SERVICE, TERMINATOR].iter().fold(dated, |key, part| hmac(&key, part.as_bytes()));
+        let key = derive(self.secret.expose_secret(), date, region, SERVICE);
         *derived = Some((date.to_owned(), key));
         key
     }
+}
+
+/// The signing key of a day, region and service.
+pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> [u8; 32] {
+    let dated = hmac(format!("AWS4{secret}").as_bytes(), date.as_bytes());
+    [region, service, TERMINATOR].iter().fold(dated, |key, part| hmac(&key, part.as_bytes()))
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {

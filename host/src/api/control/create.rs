@@ -77,7 +77,8 @@ pub(super) const EXACTLY_ONE: &str = "Exactly one destination configuration is s
 
 fn the_destination<'n>(document: &'n Node<'_>) -> Result<&'n str, Fault> {
     let Node::Map(members) = document else { return Err(invalid_argument(EXACTLY_ONE)) };
-    let mut given = members.iter().filter(|(name, value)| name.ends_with("DestinationConfiguration") && *value != Node::Null);
+    let mut given =
+        members.iter().filter(|(name, value)| name.ends_with("DestinationConfiguration") && *value != Node::Null);
     match (given.next(), given.next()) {
         (Some((name, _)), None) if is_destination(name) => Ok(name),
         _ => Err(invalid_argument(EXACTLY_ONE)),

@@ -31,10 +31,8 @@ pub fn describe(definition: &Definition, status: StreamStatus) -> Value {
         add("Source", json!({"DirectPutSourceDescription": source}));
     }
     let extended = &document["ExtendedS3DestinationDescription"];
-    let plain: Map<String, Value> = PLAIN_MEMBERS
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), extended.get(*name)?.clone())))
-        .collect();
+    let plain: Map<String, Value> =
+        PLAIN_MEMBERS.iter().filter_map(|name| Some(((*name).to_owned(), extended.get(*name)?.clone()))).collect();
     add(
         "Destinations",
         json!([{

@@ -49,9 +49,8 @@ fn repeats_a_parameter(processor: &Value) -> bool {
 
 fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)> {
     let list = processor["Parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(|parameter| {
-        Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?))
-    })
+    list.iter()
+        .filter_map(|parameter| Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?)))
 }
 
 /// Describe shows these five in this order, and whatever else was sent after them.
@@ -85,10 +84,8 @@ fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> 
     let values = [lambda_arn.as_str(), &retries, &role, &size, &interval];
     let known = LAMBDA_PARAMETERS.into_iter().zip(values);
     let others = parameters(processor).filter(|(name, _)| !LAMBDA_PARAMETERS.contains(name));
-    let settled: Vec<Value> = known
-        .chain(others)
-        .map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value}))
-        .collect();
+    let settled: Vec<Value> =
+        known.chain(others).map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value})).collect();
     processor["Parameters"] = Value::Array(settled);
     Ok(Processor::Plugin { name, lambda_arn, retries: retry_count })
 }
@@ -100,7 +97,8 @@ pub(super) fn function_name(arn: &str) -> Option<&str> {
         (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
     };
     let parts: Vec<&str> = arn.split(':').collect();
-    let (&["arn", partition, "lambda", region, account, "function", name], qualifier) = parts.split_at_checked(7)? else {
+    let (&["arn", partition, "lambda", region, account, "function", name], qualifier) = parts.split_at_checked(7)?
+    else {
         return None;
     };
     let partition = partition.strip_prefix("aws")?;

@@ -102,9 +102,9 @@ const UPDATES: [&str; 10] = [
 fn other_kind(update: &str) -> Fault {
     let kind = update.trim_end_matches("DestinationUpdate");
     match kind {
-        "Elasticsearch" | "Amazonopensearchservice" | "AmazonOpenSearchServerless" | "HttpEndpoint" => invalid_argument(
-            format!("Changing the destination type to or from {kind} is not supported at this time."),
-        ),
+        "Elasticsearch" | "Amazonopensearchservice" | "AmazonOpenSearchServerless" | "HttpEndpoint" => {
+            invalid_argument(format!("Changing the destination type to or from {kind} is not supported at this time."))
+        }
         _ => not_offered(update),
     }
 }

@@ -60,15 +60,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Truth value of member `name`.
-    pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
-        match self.member(name)? {
-            Self::Boolean(value) => Some(*value),
-            Self::Text(text) => Some(text.eq_ignore_ascii_case("true")),
-            _ => None,
-        }
-    }
-
     /// Elements of member `name`; none when it is absent.
     pub(crate) fn list(&self, name: &str) -> &[Node<'a>] {
         match self.member(name) {

@@ -168,8 +168,11 @@ pub(super) fn tag_key(text: &str) -> bool {
 /// `^[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$`; marks that Unicode counts as alphabetic pass as letters.
 pub(super) fn tag_text(text: &str) -> bool {
     let separator = |letter: char| {
-        matches!(letter, ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}'
-            | '\u{205f}' | '\u{3000}')
+        matches!(
+            letter,
+            ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+                ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+        )
     };
     let sign = |letter: char| "_.:/=+-@%".contains(letter);
     text.chars().all(|letter| letter.is_alphanumeric() || separator(letter) || sign(letter))

@@ -58,12 +58,12 @@ const MAP_FOUND: &str = "Start of structure or map found where not expected.";
 fn check_type(shape: &Shape, node: &Node<'_>) -> Result<(), String> {
     match (shape, node) {
         (_, Node::Null) => Ok(()),
-        (Shape::Structure(members), Node::Map(given)) => given.iter().try_for_each(|(key, value)| {
-            match members.iter().find(|member| member.name == key) {
+        (Shape::Structure(members), Node::Map(given)) => {
+            given.iter().try_for_each(|(key, value)| match members.iter().find(|member| member.name == key) {
                 Some(member) => check_type(member.shape, value),
                 None => Ok(()),
-            }
-        }),
+            })
+        }
         (Shape::Map { value: shape, .. }, Node::Map(given)) => {
             given.iter().try_for_each(|(_, value)| check_type(shape, value))
         }

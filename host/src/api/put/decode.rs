@@ -46,7 +46,9 @@ pub(in crate::api) fn decode_batch(body: &[u8]) -> Decoded<'_> {
 /// As [`decode_batch`].
 pub(in crate::api) fn decode_record(body: &[u8]) -> Decoded<'_> {
     let document = model::parse(body)?;
-    Ok(careful(&model::PUT_RECORD_INPUT, document, |document| document.member("Record").map(std::slice::from_ref).unwrap_or_default()))
+    Ok(careful(&model::PUT_RECORD_INPUT, document, |document| {
+        document.member("Record").map(std::slice::from_ref).unwrap_or_default()
+    }))
 }
 
 /// Records of one batch.

@@ -1,9 +1,11 @@
 //! A backend in memory, which does as it is told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use crate::api::{Backend, ControlError, Refusal, Stream, StreamHandle, StreamStatus};
 use crate::definition::Definition;
@@ -13,6 +15,15 @@ use crate::telemetry::StreamMetrics;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     state: Mutex<State>,
+    gate: Gate,
+}
+
+/// Holds appends back until a test lets them go.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    closed: AtomicBool,
+    entered: Notify,
+    opened: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +51,21 @@ impl Memory {
         self.state.lock().unwrap().records.values().flatten().cloned().collect()
     }
 
+    /// From now on appends wait for [`Self::open`].
+    pub(super) fn close(&self) {
+        self.gate.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until an append waits.
+    pub(super) async fn entered(&self) {
+        self.gate.entered.notified().await;
+    }
+
+    /// Lets the waiting append go.
+    pub(super) fn open(&self) {
+        self.gate.opened.notify_one();
+    }
+
     pub(super) fn set_status(&self, account: &str, name: &str, status: StreamStatus) {
         let mut state = self.state.lock().unwrap();
         let stream = state.streams.get_mut(&(account.to_owned(), name.to_owned())).unwrap();
@@ -59,6 +85,10 @@ impl Backend for Memory {
     }
 
     async fn append(&self, stream: &StreamHandle, records: Records) -> Result<Sequence, Refusal> {
+        if self.gate.closed.load(Ordering::SeqCst) {
+            self.gate.entered.notify_one();
+            self.gate.opened.notified().await;
+        }
         let mut state = self.state.lock().unwrap();
         if let Some(refusal) = state.refusal {
             return Err(refusal);

@@ -10,7 +10,8 @@ const JSON: (&str, &str) = ("content-type", "application/x-amz-json-1.1");
 const LIST: (&str, &str) = ("x-amz-target", "Firehose_20150804.ListDeliveryStreams");
 
 fn batch(name: &str, records: impl IntoIterator<Item = Vec<u8>>) -> Value {
-    let records: Vec<Value> = records.into_iter().map(|data| json!({"Data": STANDARD.encode_to_string(data)})).collect();
+    let records: Vec<Value> =
+        records.into_iter().map(|data| json!({"Data": STANDARD.encode_to_string(data)})).collect();
     json!({"DeliveryStreamName": name, "Records": records})
 }
 
@@ -40,7 +41,8 @@ async fn what_is_not_aws_json_over_post_gets_xml() {
     let missing = "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n";
     let denied = "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n";
     let auth = ("authorization", "AWS4-HMAC-SHA256 x");
-    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)], &'c str);
+    let cases: &[Case<'_>] = &[
         ("GET", "/", &[], missing),
         ("PUT", "/", &[JSON, LIST], missing),
         ("POST", "/", &[LIST], missing),
@@ -54,7 +56,9 @@ async fn what_is_not_aws_json_over_post_gets_xml() {
         let answered = rig.send(method, uri, headers, "{}").await;
         assert_eq!((answered.status, answered.text().as_str()), (403, *text), "{method} {uri} {headers:?}");
     }
-    for content_type in ["application/x-amz-json-1.1 ;charset=utf-8", " application/x-amz-json-1.1", "APPLICATION/x-amz-json-1.1;x"] {
+    for content_type in
+        ["application/x-amz-json-1.1 ;charset=utf-8", " application/x-amz-json-1.1", "APPLICATION/x-amz-json-1.1;x"]
+    {
         let answered = rig.send("POST", "/", &[("content-type", content_type.trim()), LIST], "{}").await;
         assert_eq!(answered.status, 200, "{content_type}");
     }
@@ -69,11 +73,14 @@ async fn json_is_judged_before_the_target_and_the_target_before_the_rest() {
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
     let crowded = format!("{{\"a\":[{}0]}}", "[0,0],".repeat(60_000));
     for operation in ["ListDeliveryStreams", "PutRecord", "PutRecordBatch"] {
-        for body in ["", "null", "true", "[]", "\"x\"", "hello", "{", "{}}", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}", &deep] {
+        for body in
+            ["", "null", "true", "[]", "\"x\"", "hello", "{", "{}}", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}", &deep]
+        {
             rig.refuses(operation, body, 400, not_json).await;
         }
     }
-    rig.refuses("ListDeliveryStreams", &crowded, 200, r#"{"DeliveryStreamNames":[],"HasMoreDeliveryStreams":false}"#).await;
+    rig.refuses("ListDeliveryStreams", &crowded, 200, r#"{"DeliveryStreamNames":[],"HasMoreDeliveryStreams":false}"#)
+        .await;
     let crowded = format!("{{{}\"a\":0}}", "\"a\":{},".repeat(60_000));
     rig.refuses("ListDeliveryStreams", &crowded, 400, not_json).await;
     rig.refuses("NoSuchThing", "{}", 400, unknown).await;
@@ -132,16 +139,63 @@ async fn broken_constraints_are_named_by_their_place() {
     };
     let pre = "1 validation error detected: Value at";
     let name = "failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
-    check("DescribeDeliveryStream", json!({}), &format!("{pre} 'deliveryStreamName' failed to satisfy constraint: Member must not be null")).await;
-    check("DescribeDeliveryStream", json!({"DeliveryStreamName": null}), &format!("{pre} 'deliveryStreamName' failed to satisfy constraint: Member must not be null")).await;
-    check("DescribeDeliveryStream", json!({"DeliveryStreamName": "a b"}), &format!("{pre} 'deliveryStreamName' {name}")).await;
-    check("DescribeDeliveryStream", json!({"DeliveryStreamName": "a\n"}), &format!("{pre} 'deliveryStreamName' {name}")).await;
+    check(
+        "DescribeDeliveryStream",
+        json!({}),
+        &format!("{pre} 'deliveryStreamName' failed to satisfy constraint: Member must not be null"),
+    )
+    .await;
+    check(
+        "DescribeDeliveryStream",
+        json!({"DeliveryStreamName": null}),
+        &format!("{pre} 'deliveryStreamName' failed to satisfy constraint: Member must not be null"),
+    )
+    .await;
+    check(
+        "DescribeDeliveryStream",
+        json!({"DeliveryStreamName": "a b"}),
+        &format!("{pre} 'deliveryStreamName' {name}"),
+    )
+    .await;
+    check(
+        "DescribeDeliveryStream",
+        json!({"DeliveryStreamName": "a\n"}),
+        &format!("{pre} 'deliveryStreamName' {name}"),
+    )
+    .await;
     check("DescribeDeliveryStream", json!({"DeliveryStreamName": ""}), &format!("2 validation errors detected: Value at 'deliveryStreamName' failed to satisfy constraint: Member must have length greater than or equal to 1; Value at 'deliveryStreamName' {name}")).await;
-    check("DescribeDeliveryStream", json!({"DeliveryStreamName": "a".repeat(65)}), &format!("{pre} 'deliveryStreamName' failed to satisfy constraint: Member must have length less than or equal to 64")).await;
-    check("ListDeliveryStreams", json!({"Limit": 0}), &format!("{pre} 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1")).await;
-    check("ListDeliveryStreams", json!({"Limit": 10001}), &format!("{pre} 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000")).await;
-    check("PutRecord", json!({"DeliveryStreamName": "a", "Record": {}}), &format!("{pre} 'record.data' failed to satisfy constraint: Member must not be null")).await;
-    check("PutRecordBatch", json!({"DeliveryStreamName": "a", "Records": []}), &format!("{pre} 'records' failed to satisfy constraint: Member must have length greater than or equal to 1")).await;
+    check(
+        "DescribeDeliveryStream",
+        json!({"DeliveryStreamName": "a".repeat(65)}),
+        &format!(
+            "{pre} 'deliveryStreamName' failed to satisfy constraint: Member must have length less than or equal to 64"
+        ),
+    )
+    .await;
+    check(
+        "ListDeliveryStreams",
+        json!({"Limit": 0}),
+        &format!("{pre} 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+    )
+    .await;
+    check(
+        "ListDeliveryStreams",
+        json!({"Limit": 10001}),
+        &format!("{pre} 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000"),
+    )
+    .await;
+    check(
+        "PutRecord",
+        json!({"DeliveryStreamName": "a", "Record": {}}),
+        &format!("{pre} 'record.data' failed to satisfy constraint: Member must not be null"),
+    )
+    .await;
+    check(
+        "PutRecordBatch",
+        json!({"DeliveryStreamName": "a", "Records": []}),
+        &format!("{pre} 'records' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+    )
+    .await;
     check("PutRecordBatch", json!({"DeliveryStreamName": "a", "Records": [{"Data": ""}, {"Data": null}, null]}), "2 validation errors detected: Value at 'records.2.member.data' failed to satisfy constraint: Member must not be null; Value at 'records.3.member' failed to satisfy constraint: Member must not be null").await;
     check("CreateDeliveryStream", json!({"DeliveryStreamName": "a", "Tags": [{"Key": "aws:x"}]}), &format!(r"{pre} 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(?!aws:)[\p{{L}}\p{{Z}}\p{{N}}_.:\/=+\-@%]*$")).await;
 }
@@ -155,9 +209,19 @@ async fn limits_of_puts_hold_to_the_byte() {
         rig.refuses(operation, body, 400, &json!({"__type": kind, "message": message}).to_string()).await;
         assert_eq!(rig.memory.records().len(), 0);
     };
-    let too_long = |place: &str| format!("1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must have length less than or equal to 1024000");
+    let too_long = |place: &str| {
+        format!(
+            "1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must have length less than or equal to 1024000"
+        )
+    };
     let (most, over) = (vec![7; 1_024_000], vec![7; 1_024_001]);
-    refuse("PutRecord", json!({"DeliveryStreamName": "s", "Record": {"Data": STANDARD.encode_to_string(&over)}}), "ValidationException", &too_long("record.data")).await;
+    refuse(
+        "PutRecord",
+        json!({"DeliveryStreamName": "s", "Record": {"Data": STANDARD.encode_to_string(&over)}}),
+        "ValidationException",
+        &too_long("record.data"),
+    )
+    .await;
     let mut records = vec![b"x".to_vec(); 40];
     records[35] = over;
     refuse("PutRecordBatch", batch("s", records), "ValidationException", &too_long("records.36.member.data")).await;
@@ -167,7 +231,8 @@ async fn limits_of_puts_hold_to_the_byte() {
     refuse("PutRecordBatch", batch("s", vec![vec![]; 100_000]), "ValidationException", many).await;
     let mut sized = vec![most.clone(); 4];
     sized.push(vec![1; (4 << 20) - 4 * 1_024_000 + 1]);
-    refuse("PutRecordBatch", batch("s", sized.clone()), "InvalidArgumentException", "Records size exceeds 4 MB limit").await;
+    refuse("PutRecordBatch", batch("s", sized.clone()), "InvalidArgumentException", "Records size exceeds 4 MB limit")
+        .await;
     // The same through the slow path, which an unknown member forces.
     let mut odd = batch("s", sized.clone());
     odd["Unknown"] = json!(1);
@@ -175,7 +240,8 @@ async fn limits_of_puts_hold_to_the_byte() {
 
     sized[4].pop();
     rig.does("PutRecordBatch", batch("s", sized.clone())).await;
-    rig.does("PutRecord", json!({"DeliveryStreamName": "s", "Record": {"Data": STANDARD.encode_to_string(&most)}})).await;
+    rig.does("PutRecord", json!({"DeliveryStreamName": "s", "Record": {"Data": STANDARD.encode_to_string(&most)}}))
+        .await;
     rig.does("PutRecordBatch", batch("s", vec![vec![]; 500])).await;
     assert_eq!(rig.memory.records().len(), 5 + 1 + 500);
     assert_eq!(rig.memory.records()[..5], sized[..]);
@@ -189,10 +255,15 @@ async fn answers_of_puts_are_compact_and_ids_unique() {
     let text = answered.text();
     assert!(text.starts_with(r#"{"FailedPutCount":0,"Encrypted":false,"RequestResponses":[{"RecordId":""#), "{text}");
     let body = answered.json();
-    let mut ids: Vec<String> = body["RequestResponses"].as_array().unwrap().iter().map(|entry| {
-        assert_eq!(entry.as_object().unwrap().len(), 1);
-        entry["RecordId"].as_str().unwrap().to_owned()
-    }).collect();
+    let mut ids: Vec<String> = body["RequestResponses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry.as_object().unwrap().len(), 1);
+            entry["RecordId"].as_str().unwrap().to_owned()
+        })
+        .collect();
     let one = rig.does("PutRecord", json!({"DeliveryStreamName": "s", "Record": {"Data": "Yw=="}})).await;
     assert_eq!(one["Encrypted"], false);
     ids.push(one["RecordId"].as_str().unwrap().to_owned());
@@ -206,9 +277,14 @@ async fn answers_of_puts_are_compact_and_ids_unique() {
 async fn puts_to_what_takes_no_records_say_so() {
     let rig = Rig::new();
     rig.create("s").await;
-    let missing = |name: &str| format!(r#"{{"__type":"ResourceNotFoundException","message":"Firehose {name} not found under account {ACCOUNT}."}}"#);
+    let missing = |name: &str| {
+        format!(
+            r#"{{"__type":"ResourceNotFoundException","message":"Firehose {name} not found under account {ACCOUNT}."}}"#
+        )
+    };
     rig.refuses("PutRecordBatch", batch("none", [vec![]]), 400, &missing("none")).await;
-    rig.refuses("PutRecord", json!({"DeliveryStreamName": "none", "Record": {"Data": ""}}), 400, &missing("none")).await;
+    rig.refuses("PutRecord", json!({"DeliveryStreamName": "none", "Record": {"Data": ""}}), 400, &missing("none"))
+        .await;
     let slow = r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#;
     for refusal in [Refusal::Busy, Refusal::Full, Refusal::Stopped] {
         rig.memory.refuse(Some(refusal));
