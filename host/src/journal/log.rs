@@ -8,16 +8,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::record::{Batch, Records, Sequence, StreamId};
+#[cfg(test)]
+use crate::record::Batch;
+use crate::record::{Records, Sequence, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
 
-use super::error::{AppendError, ReadError};
-use super::frame::{FLAG_COPY, Kind};
+use super::error::AppendError;
+#[cfg(test)]
+use super::error::ReadError;
+use super::frame::{FLAG_COPY, Kind, Salt};
 use super::group::{Action, Body, Encoded, Frame, Group};
 use super::index::Entry;
 use super::note::{Checkpoint, Note};
 use super::ranges::Ranges;
+#[cfg(test)]
 use super::reader::{self, Plan};
 use super::segment::{self, BLOCK_BYTES};
 use super::settings::Settings;
@@ -117,7 +122,8 @@ impl Log {
         self.flush(&mut group, now_ms, done);
     }
 
-    /// Durable records from `from` on; see [`super::Journal::read`].
+    /// Durable records from `from` on; see [`super::Journal::read`]. The way simulation reads.
+    #[cfg(test)]
     pub(super) fn read(&self, stream: StreamId, from: Sequence, max_bytes: usize) -> Result<Vec<Batch>, ReadError> {
         match reader::plan(&self.shared, stream, from, max_bytes)? {
             Plan::Ready(batches) => Ok(batches),
@@ -472,7 +478,7 @@ impl Log {
     fn write(&mut self, group: &Group) -> io::Result<u32> {
         let base = u32::try_from(self.tail).map_err(io::Error::other)?;
         let Some(active) = self.segments.get(&self.active) else { return Err(io::ErrorKind::NotFound.into()) };
-        let salt = segment_salt(self.active, active.epoch);
+        let salt = Salt::new(self.active, active.epoch);
         self.encoded.fill(group, salt, base);
         let end = self.tail + group.bytes;
         let began = Instant::now();
@@ -603,7 +609,3 @@ impl Log {
 const ROTATE_TRIES: usize = 2;
 /// Appended bytes after which the file system's free space is looked at again.
 const SPACE_CHECK_BYTES: u64 = 8 << 20;
-
-fn segment_salt(id: u64, epoch: u64) -> super::frame::Salt {
-    super::frame::Salt::new(id, epoch)
-}

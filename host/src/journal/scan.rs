@@ -12,6 +12,9 @@ use super::storage::{File, read_exact};
 /// Bytes read at once: large enough that a system call costs nothing beside checking them.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// [`ALIGNMENT`] as a length.
+const WORD_BYTES: usize = 8;
+
 /// What stands at one place of a segment.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -95,7 +98,7 @@ impl<'a> Scanner<'a> {
         while at + HEADER_BYTES as u64 <= self.readable {
             let length = CHUNK_BYTES.min(self.readable - at);
             self.fill(at, length)?;
-            let words = self.window(at, length).chunks_exact(ALIGNMENT as usize);
+            let words = self.window(at, length).chunks_exact(WORD_BYTES);
             let Some(word) = words.clone().position(|word| word[..4] == MAGIC) else {
                 at += words.len() as u64 * ALIGNMENT;
                 continue;

@@ -9,6 +9,7 @@ pub(super) const BLOCK_BYTES: u64 = 4096;
 /// Format version this program writes and reads.
 pub(super) const VERSION: u32 = 1;
 
+const BLOCK_LENGTH: usize = 4096;
 const MAGIC: [u8; 8] = *b"HydrantJ";
 const HEADER_BYTES: usize = 88;
 /// The header stands twice, because without it a whole segment could not be read.
@@ -76,7 +77,7 @@ impl Header {
         }
         copy.extend_from_slice(&crc32c::crc32c(&copy).to_le_bytes());
         copy.resize(HEADER_BYTES, 0);
-        let mut block = vec![0; BLOCK_BYTES as usize];
+        let mut block = vec![0; BLOCK_LENGTH];
         for at in COPIES {
             block[at..at + HEADER_BYTES].copy_from_slice(&copy);
         }
