@@ -48,6 +48,8 @@ pub(super) struct Log {
     pub(super) active: u64,
     /// Where the next group goes. Everything before it is synced.
     pub(super) tail: u64,
+    /// What lies between here and the tail of the active segment was found after a crash and is doubtful.
+    pub(super) doubtful_from: Option<u64>,
     /// Reserved bytes of the active segment.
     pub(super) capacity: u64,
     /// The next segment's file, reserved ahead of need.
@@ -77,6 +79,8 @@ pub(super) struct Segment {
     pub(super) previous: u64,
     /// End of the valid frames; of the active segment, [`Log::tail`] is.
     pub(super) end: u64,
+    /// See [`segment::Header::doubtful_from`].
+    pub(super) doubtful_from: u64,
     /// Bytes of record frames and open seals that are still needed.
     pub(super) live: u64,
     /// Streams with notes in here that no later snapshot replaces.
@@ -163,6 +167,7 @@ impl Log {
                 epoch: self.random.next_u64(),
                 previous: self.active,
                 previous_end,
+                doubtful_from: self.doubtful_from.unwrap_or(previous_end),
                 previous_epoch,
                 note_segment: self.note_segment,
                 next_stream: self.next_stream,
@@ -238,6 +243,7 @@ impl Log {
     fn activate(&mut self, header: &segment::Header, spare: Spare) {
         if let Some(old) = self.segments.get_mut(&self.active) {
             old.end = self.tail;
+            old.doubtful_from = header.doubtful_from;
             self.closed_bytes += self.tail;
             if !old.is_failed {
                 // Gives back what was reserved and not used. Its failure costs space only.
@@ -252,6 +258,7 @@ impl Log {
             epoch: header.epoch,
             previous: header.previous,
             end: BLOCK_BYTES,
+            doubtful_from: BLOCK_BYTES,
             live: 0,
             notes: BTreeSet::new(),
             is_damaged: false,
@@ -259,6 +266,7 @@ impl Log {
         };
         self.segments.insert(header.id, segment);
         (self.active, self.tail, self.capacity) = (header.id, BLOCK_BYTES, spare.bytes);
+        self.doubtful_from = None;
         self.needs_upkeep = true;
     }
 

@@ -137,7 +137,7 @@ impl<'a> Scanner<'a> {
 /// A frame's `group_offset` proves that all before it was synced, because a group is written only after the group
 /// before it was. So the largest one is a floor: damage below it happened later and costs only itself, damage above
 /// it is a torn write, and everything from there on is cut, even frames that are whole (no holes).
-pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<u64> {
+pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<Cut> {
     let length = file.length()?;
     let mut scanner = Scanner::new(file, salt, BLOCK_BYTES.min(length)..length)?;
     let (mut floor, mut end) = (BLOCK_BYTES, BLOCK_BYTES);
@@ -158,5 +158,27 @@ pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<u64> {
             damages.retain(|damage| damage.end > floor);
         }
     }
-    Ok(damages.first().map_or(end, |damage| damage.start.max(floor)))
+    let end = damages.first().map_or(end, |damage| damage.start.max(floor));
+    Ok(Cut { end, floor: floor.min(end) })
+}
+
+/// What [`find_cut`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// End of the valid frames.
+    pub(super) end: u64,
+    /// Everything below was synced; the last group, from here on, perhaps not.
+    pub(super) floor: u64,
+}
+
+/// End of a segment whose successor calls a part of it doubtful: that part counts as far as it is whole.
+pub(super) fn settled_end(file: &dyn File, salt: Salt, doubtful: Range<u64>) -> io::Result<u64> {
+    let end = doubtful.end;
+    let mut scanner = Scanner::new(file, salt, doubtful)?;
+    while let Some(found) = scanner.next()? {
+        if let Found::Damage { range, .. } = found {
+            return Ok(range.start);
+        }
+    }
+    Ok(end)
 }

@@ -29,7 +29,7 @@ fn frames(disk: &SimDisk, id: u64) -> (Salt, Vec<(u64, u64, Vec<u8>)>) {
     let name = segment::file_name(id);
     let Block::Valid { header, .. } = segment::decode(&disk.files()[&name]) else { panic!("no header") };
     let file = disk.open(&name).unwrap();
-    let end = find_cut(&*file, header.salt()).unwrap();
+    let end = find_cut(&*file, header.salt()).unwrap().end;
     let mut scanner = Scanner::new(&*file, header.salt(), BLOCK_BYTES..end).unwrap();
     let mut frames = Vec::new();
     while let Some(Found::Frame { offset, header, body, .. }) = scanner.next().unwrap() {
