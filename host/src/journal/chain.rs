@@ -232,8 +232,12 @@ fn last_written(file: &dyn File, from: u64) -> io::Result<u64> {
         let bytes = CHUNK_BYTES.min(usize::try_from(length - at).unwrap_or(CHUNK_BYTES));
         let chunk = buffer.get_mut(..bytes).unwrap_or_default();
         read_exact(file, chunk, at)?;
-        if let Some(place) = chunk.iter().rposition(|&byte| byte != 0) {
-            last = at + place as u64 + 1;
+        // Comparing slices is many times faster than looking at bytes, and nearly all of it is zeros.
+        let written = chunk.chunks(ZEROS.len()).rposition(|part| part != &ZEROS[..part.len()]);
+        if let Some(part) = written {
+            let start = part * ZEROS.len();
+            let byte = chunk[start..].iter().take(ZEROS.len()).rposition(|&byte| byte != 0).unwrap_or(0);
+            last = at + (start + byte) as u64 + 1;
         }
         at += bytes as u64;
     }
@@ -241,3 +245,4 @@ fn last_written(file: &dyn File, from: u64) -> io::Result<u64> {
 }
 
 const CHUNK_BYTES: usize = 1 << 18;
+const ZEROS: [u8; 512] = [0; 512];

@@ -413,7 +413,8 @@ impl File for SimFile {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         let mut state = self.disk.state();
         let begun = state.begin(Needs::Nothing);
-        let mut bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let mut bytes = Vec::new();
+        buffers.iter().for_each(|buffer| bytes.extend_from_slice(buffer));
         bytes.truncate(state.write_limit);
         if begun.is_err() {
             // A failed write may have begun.
