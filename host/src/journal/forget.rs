@@ -10,7 +10,7 @@ use crate::record::StreamId;
 
 use super::error::AppendError;
 use super::group::Action;
-use super::log::Log;
+use super::log::{Log, Segment};
 use super::note::{Dropped, Note, SegmentEnd};
 use super::reader;
 use super::segment;
@@ -130,7 +130,8 @@ impl Log {
         for (&id, segment) in closed {
             let is_told = successors.next().is_some_and(|(next, after)| after.previous == id && !dead.contains(next));
             if !is_told || dead.contains(&id) {
-                ends.push(SegmentEnd { id, end: segment.end, epoch: segment.epoch });
+                let Segment { end, epoch, doubtful_from, .. } = *segment;
+                ends.push(SegmentEnd { id, end, epoch, doubtful_from });
             }
         }
         ends

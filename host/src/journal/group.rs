@@ -153,7 +153,7 @@ impl Encoded {
             }
             let unpadded = (frame::HEADER_BYTES + body_bytes) as u64;
             let padding = header.frame_bytes() - unpadded;
-            self.framing.extend_from_slice(&[0; frame::ALIGNMENT as usize][..usize::try_from(padding).unwrap_or(0)]);
+            self.framing.extend_from_slice(&[0; ALIGNMENT][..usize::try_from(padding).unwrap_or(0)]);
             offset += header.frame_bytes();
         }
     }
@@ -179,5 +179,7 @@ impl Encoded {
     }
 }
 
+/// Longest padding and one more.
+const ALIGNMENT: usize = 8;
 /// Framing buffer kept between groups.
 const MAX_KEPT_BYTES: usize = 1 << 20;

@@ -98,6 +98,7 @@ impl Journal {
             closed: Some(closed),
             lock: Some(lock),
         };
+        writer.show_stats();
         let thread = std::thread::Builder::new().name("journal".to_owned());
         match thread.spawn(move || writer.run()) {
             // Ends by itself after the queue is closed; `close` waits for that.

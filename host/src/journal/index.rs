@@ -86,11 +86,29 @@ impl Entries {
         }
     }
 
-    /// Takes the records up to `copy.end` away from the entry that holds `copy.first` and gives them to `copy`.
-    /// Records of that entry below `copy.first` were dead, or they would have been copied before.
-    pub(super) fn relocate(&mut self, copy: Entry, limits: Limits, mut freed: impl FnMut(u64, u64)) -> bool {
+    /// Adds an entry without joining it to the one before, so that it can be moved for itself.
+    pub(super) fn insert_apart(&mut self, entry: Entry) -> bool {
+        let at = self.0.partition_point(|other| other.end <= entry.first);
+        let is_free = self.0.get(at).is_none_or(|next| next.first >= entry.end);
+        if is_free {
+            self.0.insert(at, entry);
+        }
+        is_free
+    }
+
+    /// Takes the records of `copy` away from the entry that begins with them, records below `low` aside, and gives
+    /// them to `copy`; false when there is no such entry.
+    pub(super) fn relocate(
+        &mut self,
+        copy: Entry,
+        low: Sequence,
+        limits: Limits,
+        mut freed: impl FnMut(u64, u64),
+    ) -> bool {
         let at = self.0.partition_point(|entry| entry.end <= copy.first);
-        let Some(entry) = self.0.get_mut(at).filter(|entry| entry.first <= copy.first && copy.end <= entry.end) else {
+        // What stays in front must be dead, because nobody knows how many bytes it has.
+        let begins = |entry: &&mut Entry| entry.first == copy.first || (entry.first < copy.first && copy.first <= low);
+        let Some(entry) = self.0.get_mut(at).filter(begins).filter(|entry| copy.end <= entry.end) else {
             return false;
         };
         let taken = if copy.end == entry.end { entry.own } else { entry.own.min(copy.own) };
@@ -172,7 +190,7 @@ mod tests {
             filled(&[entry(0, 5, 1, 4_096), entry(5, 9, 1, 5_096), entry(9, 12, 3, 4_096)], Limits::default());
         let mut freed = 0;
         for copy in [entry(0, 5, 8, 4_096), entry(5, 9, 8, 5_096)] {
-            assert!(entries.relocate(copy, Limits::default(), |segment, bytes| {
+            assert!(entries.relocate(copy, 0, Limits::default(), |segment, bytes| {
                 assert_eq!(segment, 1);
                 freed += bytes;
             }));
@@ -180,6 +198,15 @@ mod tests {
         assert_eq!(freed, 2_000);
         let places: Vec<_> = entries.iter().map(|entry| (entry.first, entry.end, entry.segment)).collect();
         assert_eq!(places, [(0, 9, 8), (9, 12, 3)]);
+    }
+
+    /// Moving what is in the middle would leave nobody knowing whose the remaining bytes are.
+    #[test]
+    fn only_the_front_of_an_entry_moves() {
+        let mut entries = filled(&[entry(0, 5, 1, 4_096), entry(5, 9, 1, 5_096)], Limits::default());
+        let copy = entry(5, 9, 8, 4_096);
+        assert!(!entries.relocate(copy, 4, Limits::default(), |_, _| panic!("nothing is freed")));
+        assert!(entries.relocate(copy, 5, Limits::default(), |_, bytes| assert_eq!(bytes, 2_000)));
     }
 
     #[test]

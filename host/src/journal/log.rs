@@ -8,16 +8,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::record::{Batch, Records, Sequence, StreamId};
+#[cfg(test)]
+use crate::record::Batch;
+use crate::record::{Records, Sequence, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
 
-use super::error::{AppendError, ReadError};
-use super::frame::{FLAG_COPY, Kind};
+use super::error::AppendError;
+#[cfg(test)]
+use super::error::ReadError;
+use super::frame::{FLAG_COPY, Kind, Salt};
 use super::group::{Action, Body, Encoded, Frame, Group};
 use super::index::Entry;
 use super::note::{Checkpoint, Note};
 use super::ranges::Ranges;
+#[cfg(test)]
 use super::reader::{self, Plan};
 use super::segment::{self, BLOCK_BYTES};
 use super::settings::Settings;
@@ -43,6 +48,8 @@ pub(super) struct Log {
     pub(super) active: u64,
     /// Where the next group goes. Everything before it is synced.
     pub(super) tail: u64,
+    /// What lies between here and the tail of the active segment was found after a crash and is doubtful.
+    pub(super) doubtful_from: Option<u64>,
     /// Reserved bytes of the active segment.
     pub(super) capacity: u64,
     /// The next segment's file, reserved ahead of need.
@@ -72,6 +79,8 @@ pub(super) struct Segment {
     pub(super) previous: u64,
     /// End of the valid frames; of the active segment, [`Log::tail`] is.
     pub(super) end: u64,
+    /// See [`segment::Header::doubtful_from`].
+    pub(super) doubtful_from: u64,
     /// Bytes of record frames and open seals that are still needed.
     pub(super) live: u64,
     /// Streams with notes in here that no later snapshot replaces.
@@ -117,7 +126,8 @@ impl Log {
         self.flush(&mut group, now_ms, done);
     }
 
-    /// Durable records from `from` on; see [`super::Journal::read`].
+    /// Durable records from `from` on; see [`super::Journal::read`]. The way simulation reads.
+    #[cfg(test)]
     pub(super) fn read(&self, stream: StreamId, from: Sequence, max_bytes: usize) -> Result<Vec<Batch>, ReadError> {
         match reader::plan(&self.shared, stream, from, max_bytes)? {
             Plan::Ready(batches) => Ok(batches),
@@ -157,6 +167,7 @@ impl Log {
                 epoch: self.random.next_u64(),
                 previous: self.active,
                 previous_end,
+                doubtful_from: self.doubtful_from.unwrap_or(previous_end),
                 previous_epoch,
                 note_segment: self.note_segment,
                 next_stream: self.next_stream,
@@ -232,6 +243,7 @@ impl Log {
     fn activate(&mut self, header: &segment::Header, spare: Spare) {
         if let Some(old) = self.segments.get_mut(&self.active) {
             old.end = self.tail;
+            old.doubtful_from = header.doubtful_from;
             self.closed_bytes += self.tail;
             if !old.is_failed {
                 // Gives back what was reserved and not used. Its failure costs space only.
@@ -246,6 +258,7 @@ impl Log {
             epoch: header.epoch,
             previous: header.previous,
             end: BLOCK_BYTES,
+            doubtful_from: BLOCK_BYTES,
             live: 0,
             notes: BTreeSet::new(),
             is_damaged: false,
@@ -253,6 +266,7 @@ impl Log {
         };
         self.segments.insert(header.id, segment);
         (self.active, self.tail, self.capacity) = (header.id, BLOCK_BYTES, spare.bytes);
+        self.doubtful_from = None;
         self.needs_upkeep = true;
     }
 
@@ -472,7 +486,7 @@ impl Log {
     fn write(&mut self, group: &Group) -> io::Result<u32> {
         let base = u32::try_from(self.tail).map_err(io::Error::other)?;
         let Some(active) = self.segments.get(&self.active) else { return Err(io::ErrorKind::NotFound.into()) };
-        let salt = segment_salt(self.active, active.epoch);
+        let salt = Salt::new(self.active, active.epoch);
         self.encoded.fill(group, salt, base);
         let end = self.tail + group.bytes;
         let began = Instant::now();
@@ -603,7 +617,3 @@ impl Log {
 const ROTATE_TRIES: usize = 2;
 /// Appended bytes after which the file system's free space is looked at again.
 const SPACE_CHECK_BYTES: u64 = 8 << 20;
-
-fn segment_salt(id: u64, epoch: u64) -> super::frame::Salt {
-    super::frame::Salt::new(id, epoch)
-}

@@ -32,7 +32,7 @@
 //! | 48 | 8 | epoch of the segment before |
 //! | 56 | 8 | id of the segment with the newest `dropped` note, 0 when there is none |
 //! | 64 | 8 | creation, milliseconds since 1970 |
-//! | 72 | 8 | 0 |
+//! | 72 | 8 | where the doubtful part of the segment before begins; its end when nothing is doubtful |
 //! | 80 | 4 | CRC32C of the 80 bytes before |
 //! | 84 | 4 | 0 |
 //!
@@ -65,6 +65,10 @@
 //! proves everything below it durable: damage there is quarantined with an alarm and the rest goes on (row D4). The
 //! first thing wrong above it is a torn write: the log is cut there (row D3). Older segments are durable up to the end
 //! that the next header states.
+//!
+//! Whether the last group reached the disk or only memory cannot be known after a crash, nor by asking for another
+//! fdatasync after one failed. So recovery copies it into the new segment, and the new header calls it doubtful: it
+//! counts as far as it is whole.
 //!
 //! A group whose write or fdatasync failed is written again into a new segment, whose header excludes the failed one
 //! (row D9). The failed file is never synced again.

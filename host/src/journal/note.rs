@@ -85,6 +85,7 @@ pub(super) struct SegmentEnd {
     pub(super) id: u64,
     pub(super) end: u64,
     pub(super) epoch: u64,
+    pub(super) doubtful_from: u64,
 }
 
 #[derive(Serialize, Deserialize)]

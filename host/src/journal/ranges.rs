@@ -18,7 +18,8 @@ impl Ranges {
         let touched = self.0.get(from..to).unwrap_or_default();
         let start = touched.first().map_or(range.start, |first| first.start.min(range.start));
         let end = touched.last().map_or(range.end, |last| last.end.max(range.end));
-        self.0.splice(from..to, [start..end]);
+        self.0.drain(from..to);
+        self.0.insert(from, start..end);
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {

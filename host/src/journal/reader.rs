@@ -78,10 +78,10 @@ pub(super) fn read_disk(
     for stretch in stretches {
         let segment = stretch.segment.id;
         let whole = read.stretch(stretch).map_err(|source| ReadError::Io { segment, source })?;
-        if whole || read.left_bytes == 0 {
-            if read.left_bytes == 0 { break } else { continue }
+        if whole && read.left_bytes > 0 {
+            continue;
         }
-        if !read.batches.is_empty() {
+        if whole || !read.batches.is_empty() {
             break;
         }
         let end = damage_end(stretch, stream, from).map_err(|source| ReadError::Io { segment, source })?;
@@ -141,7 +141,15 @@ impl Read {
                 scanner.skip(&header);
                 continue;
             }
-            let Some(Found::Frame { header, body, .. }) = scanner.next()? else { return Ok(false) };
+            let (header, body) = match scanner.next()? {
+                None => return Ok(false),
+                // Nobody knows whether what is looked for was in there; what comes next tells.
+                Some(Found::Damage { .. }) => continue,
+                Some(Found::Frame { header, body, .. }) => (header, body),
+            };
+            if header.kind != Kind::Records || header.stream != self.stream.0 || header.end() <= self.next {
+                continue;
+            }
             let records = frame::decode_records(&Bytes::copy_from_slice(body), header.count);
             let Some(records) = records.filter(|_| header.first <= self.next) else { return Ok(false) };
             let bytes = u64::from(header.body_bytes);

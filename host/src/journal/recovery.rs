@@ -3,20 +3,22 @@
 //! Streams through segments with bounded memory, one thread per group of segments, and changes nothing before it
 //! understood everything. Refuses to guess: what it cannot explain is an error that names the file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+
+use bytes::Bytes;
 
 use crate::record::{Sequence, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
 
 use super::chain::{self, Chain, Link};
-use super::error::OpenError;
-use super::frame::{FLAG_COPY, Header, Kind};
-use super::group::Encoded;
+use super::error::{AppendError, OpenError};
+use super::frame::{self, FLAG_COPY, Header, Kind};
+use super::group::{Action, Encoded};
 use super::index::{Entries, Entry, Limits};
 use super::log::{Log, Segment};
 use super::note::Note;
@@ -91,6 +93,7 @@ impl Log {
         let mut log = Self {
             active: last.map_or(0, |link| link.header.id),
             tail: last.map_or(0, |link| link.end),
+            doubtful_from: last.map(|link| link.doubtful_from),
             capacity: 0,
             spare: None,
             last_id: found.last_id,
@@ -113,7 +116,47 @@ impl Log {
             shared,
         };
         log.begin(now_ms)?;
+        log.copy_doubtful(&found, now_ms)?;
         Ok((log, recovered))
+    }
+
+    /// Copies what may so far be in memory only into the new segment: after a failed fdatasync a second one would
+    /// answer well without having written anything (row D9), and only the process that failed knew.
+    fn copy_doubtful(&mut self, found: &Chain, now_ms: u64) -> Result<(), OpenError> {
+        let mut actions = Vec::new();
+        let mut streams = BTreeSet::new();
+        let directory = self.storage.describe();
+        let io = |source| OpenError::Io { directory: directory.clone(), action: "copy the last group", source };
+        for (link, range) in doubtful_ranges(&found.links) {
+            let mut scanner = Scanner::new(&*link.file, link.header.salt(), range).map_err(io)?;
+            while let Some(next) = scanner.next().map_err(io)? {
+                let Found::Frame { header, body, .. } = next else { break };
+                let stream = StreamId(header.stream);
+                match Note::decode(header.kind, body) {
+                    None => {
+                        let records = frame::decode_records(&Bytes::copy_from_slice(body), header.count);
+                        let (first, arrived_ms) = (header.first, header.time_ms);
+                        actions.extend(records.map(|records| Action::Copy { stream, first, records, arrived_ms }));
+                    }
+                    Some(Note::Seal(seal)) => {
+                        streams.insert(stream);
+                        actions.push(Action::CopySeal(seal));
+                    }
+                    Some(note @ Note::Dropped(_)) => actions.push(Action::Journal(note)),
+                    Some(Note::Clean) => {}
+                    Some(_) => drop(streams.insert(stream)),
+                }
+            }
+        }
+        actions.extend(streams.into_iter().map(Action::Snapshot));
+        let mut result = Ok(0);
+        self.commit(actions, now_ms, &mut |_, answer| result = result.and(answer));
+        match (result, found.links.last()) {
+            // No room for copies. The old file's own fdatasync is nearly as good.
+            (Err(AppendError::Full | AppendError::TooLarge { .. }), Some(last)) => last.file.sync_data().map_err(io),
+            (Err(error), _) => Err(io(io::Error::other(error))),
+            (Ok(_), _) => Ok(()),
+        }
     }
 
     /// The first segment after opening. On a nearly full disk a short one will do.
@@ -165,10 +208,26 @@ pub(super) fn look(
     Ok((found, merge, recovered))
 }
 
+/// Frames that may so far be in memory only: the last group, and, as long as nothing after them proves that the
+/// copies made at earlier starts were synced, those of the segments before.
+fn doubtful_ranges(links: &[Link]) -> Vec<(&Link, Range<u64>)> {
+    let mut ranges = Vec::new();
+    for link in links.iter().rev() {
+        ranges.push((link, link.doubtful_from.min(link.end)..link.end));
+        if link.doubtful_from > BLOCK_BYTES {
+            break;
+        }
+    }
+    ranges.reverse();
+    ranges
+}
+
 /// What one segment holds, without payloads.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     entries: Vec<(StreamId, Entry)>,
+    /// The same beyond [`Link::doubtful_from`]; each for itself, because it may be copied.
+    doubtful: Vec<(StreamId, Entry)>,
     /// Frames that cleaning moved here; each for itself, because its original may still be there.
     copies: Vec<(StreamId, Entry)>,
     notes: Vec<(StreamId, Header, Place, Note)>,
@@ -230,7 +289,9 @@ pub(super) fn summarize(link: &Link) -> io::Result<Summary> {
         }
         if header.kind == Kind::Records {
             let entry = entry_of(link.header.id, offset, &header);
-            if header.flags & FLAG_COPY == 0 {
+            if header.flags & FLAG_COPY == 0 && offset >= link.doubtful_from {
+                summary.doubtful.push((stream, entry));
+            } else if header.flags & FLAG_COPY == 0 {
                 open.entry(stream).or_default().insert(entry, Limits::default());
             } else {
                 summary.copies.push((stream, entry));
@@ -304,13 +365,21 @@ impl Merge {
             state.next = state.next.max(next);
             self.next_stream = self.next_stream.max(stream.0.saturating_add(1));
         }
+        for (stream, copy) in &summary.copies {
+            let state = self.streams.entry(*stream).or_default();
+            state.next = state.next.max(copy.end);
+        }
         for (stream, _, place, note) in summary.notes.into_iter().filter(|(stream, ..)| stream.0 != 0) {
             self.add_note(stream, place, &note);
         }
         let mut shared = self.shared.lock();
-        for (stream, entry) in summary.entries.into_iter().chain(summary.copies) {
+        for (stream, entry) in summary.entries {
             shared.views.entry(stream).or_insert_with(|| View::new(0, 0));
             shared.insert(stream, entry);
+        }
+        for (stream, entry) in summary.doubtful.into_iter().chain(summary.copies) {
+            shared.views.entry(stream).or_insert_with(|| View::new(0, 0));
+            shared.insert_apart(stream, entry);
         }
         shared.files.insert(id, Arc::new(SegmentFile { id, salt: link.header.salt(), file: Arc::clone(&link.file) }));
         drop(shared);
@@ -319,6 +388,7 @@ impl Merge {
             epoch: link.header.epoch,
             previous: link.header.previous,
             end: link.end,
+            doubtful_from: link.doubtful_from,
             live: 0,
             notes: Default::default(),
             is_damaged: !summary.damages.is_empty(),

@@ -12,6 +12,9 @@ use super::storage::{File, read_exact};
 /// Bytes read at once: large enough that a system call costs nothing beside checking them.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// [`ALIGNMENT`] as a length.
+const WORD_BYTES: usize = 8;
+
 /// What stands at one place of a segment.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -95,7 +98,7 @@ impl<'a> Scanner<'a> {
         while at + HEADER_BYTES as u64 <= self.readable {
             let length = CHUNK_BYTES.min(self.readable - at);
             self.fill(at, length)?;
-            let words = self.window(at, length).chunks_exact(ALIGNMENT as usize);
+            let words = self.window(at, length).chunks_exact(WORD_BYTES);
             let Some(word) = words.clone().position(|word| word[..4] == MAGIC) else {
                 at += words.len() as u64 * ALIGNMENT;
                 continue;
@@ -134,7 +137,7 @@ impl<'a> Scanner<'a> {
 /// A frame's `group_offset` proves that all before it was synced, because a group is written only after the group
 /// before it was. So the largest one is a floor: damage below it happened later and costs only itself, damage above
 /// it is a torn write, and everything from there on is cut, even frames that are whole (no holes).
-pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<u64> {
+pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<Cut> {
     let length = file.length()?;
     let mut scanner = Scanner::new(file, salt, BLOCK_BYTES.min(length)..length)?;
     let (mut floor, mut end) = (BLOCK_BYTES, BLOCK_BYTES);
@@ -155,5 +158,27 @@ pub(super) fn find_cut(file: &dyn File, salt: Salt) -> io::Result<u64> {
             damages.retain(|damage| damage.end > floor);
         }
     }
-    Ok(damages.first().map_or(end, |damage| damage.start.max(floor)))
+    let end = damages.first().map_or(end, |damage| damage.start.max(floor));
+    Ok(Cut { end, floor: floor.min(end) })
+}
+
+/// What [`find_cut`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// End of the valid frames.
+    pub(super) end: u64,
+    /// Everything below was synced; the last group, from here on, perhaps not.
+    pub(super) floor: u64,
+}
+
+/// End of a segment whose successor calls a part of it doubtful: that part counts as far as it is whole.
+pub(super) fn settled_end(file: &dyn File, salt: Salt, doubtful: Range<u64>) -> io::Result<u64> {
+    let end = doubtful.end;
+    let mut scanner = Scanner::new(file, salt, doubtful)?;
+    while let Some(found) = scanner.next()? {
+        if let Found::Damage { range, .. } = found {
+            return Ok(range.start);
+        }
+    }
+    Ok(end)
 }

@@ -9,6 +9,7 @@ pub(super) const BLOCK_BYTES: u64 = 4096;
 /// Format version this program writes and reads.
 pub(super) const VERSION: u32 = 1;
 
+const BLOCK_LENGTH: usize = 4096;
 const MAGIC: [u8; 8] = *b"HydrantJ";
 const HEADER_BYTES: usize = 88;
 /// The header stands twice, because without it a whole segment could not be read.
@@ -25,6 +26,9 @@ pub(super) struct Header {
     pub(super) previous: u64,
     /// Where the valid frames of the segment before end.
     pub(super) previous_end: u64,
+    /// From here to its end the segment before is doubtful: it was found after a crash, perhaps in memory only, and is
+    /// copied into this segment.
+    pub(super) doubtful_from: u64,
     /// Epoch of the segment before, in case its own header is damaged.
     pub(super) previous_epoch: u64,
     /// Segment that holds the newest `dropped` note; 0 when there is none.
@@ -69,14 +73,14 @@ impl Header {
             self.previous_epoch,
             self.note_segment,
             self.created_ms,
-            0,
+            self.doubtful_from,
         ];
         for number in numbers {
             copy.extend_from_slice(&number.to_le_bytes());
         }
         copy.extend_from_slice(&crc32c::crc32c(&copy).to_le_bytes());
         copy.resize(HEADER_BYTES, 0);
-        let mut block = vec![0; BLOCK_BYTES as usize];
+        let mut block = vec![0; BLOCK_LENGTH];
         for at in COPIES {
             block[at..at + HEADER_BYTES].copy_from_slice(&copy);
         }
@@ -139,6 +143,7 @@ fn read(copy: &[u8]) -> Header {
         previous_epoch: u64_at(copy, 48),
         note_segment: u64_at(copy, 56),
         created_ms: u64_at(copy, 64),
+        doubtful_from: u64_at(copy, 72),
     }
 }
 
@@ -152,6 +157,7 @@ mod tests {
             epoch: 0x1234_5678_9abc_def0,
             previous: 2,
             previous_end: 70_000,
+            doubtful_from: 69_000,
             previous_epoch: 9,
             note_segment: 1,
             next_stream: 5,

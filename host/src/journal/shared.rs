@@ -88,10 +88,16 @@ impl Inner {
         self.change(stream, |entries| entries.insert(entry, limits))
     }
 
+    /// Adds an entry that stays for itself, so that it can be relocated.
+    pub(super) fn insert_apart(&mut self, stream: StreamId, entry: Entry) -> bool {
+        self.change(stream, |entries| entries.insert_apart(entry))
+    }
+
     /// Moves records to where cleaning copied them; false when nobody needs them any more.
     pub(super) fn relocate(&mut self, stream: StreamId, copy: Entry, freed: impl FnMut(u64, u64)) -> bool {
         let limits = self.limits;
-        self.change(stream, |entries| entries.relocate(copy, limits, freed))
+        let low = self.views.get(&stream).map_or(0, |view| view.low);
+        self.change(stream, |entries| entries.relocate(copy, low, limits, freed))
     }
 
     /// Forgets records below `low`.

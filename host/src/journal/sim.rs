@@ -123,6 +123,11 @@ impl SimDisk {
         self.state().syncs
     }
 
+    /// A number that depends on the seed and on how often it was asked for.
+    pub fn next_random(&self) -> u64 {
+        self.state().random.u64(..)
+    }
+
     /// True once the power was cut.
     pub fn is_crashed(&self) -> bool {
         self.state().is_crashed
@@ -157,6 +162,21 @@ impl SimDisk {
         fresh.write_limit = state.write_limit;
         drop(fresh);
         cycled
+    }
+
+    /// The disk as the next start finds it when only the process died: what was written is there, and still not
+    /// durable.
+    pub fn restart(&self) -> Self {
+        let state = self.state();
+        let restarted = Self::new(state.operations);
+        let mut fresh = restarted.state();
+        fresh.inodes.clone_from(&state.inodes);
+        fresh.names.clone_from(&state.names);
+        fresh.durable_names.clone_from(&state.durable_names);
+        fresh.pending_names.clone_from(&state.pending_names);
+        fresh.write_limit = state.write_limit;
+        drop(fresh);
+        restarted
     }
 
     /// Names and bytes of all files, as programs see them.
@@ -393,7 +413,8 @@ impl File for SimFile {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         let mut state = self.disk.state();
         let begun = state.begin(Needs::Nothing);
-        let mut bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let mut bytes = Vec::new();
+        buffers.iter().for_each(|buffer| bytes.extend_from_slice(buffer));
         bytes.truncate(state.write_limit);
         if begun.is_err() {
             // A failed write may have begun.

@@ -27,7 +27,7 @@ pub struct StreamState {
     pub definitions: Vec<Definition>,
     /// Which versions rule from where on; the first one rules the oldest record still needed.
     pub epochs: Vec<Epoch>,
-    /// Seals whose delivery was not noted, in the order in which they were made.
+    /// Seals whose delivery was not noted, by first record.
     pub undelivered: Vec<Arc<Seal>>,
     /// Up to where each partition is sealed, where that is above `open_from`.
     pub marks: BTreeMap<Partition, Sequence>,
@@ -60,10 +60,10 @@ pub(super) struct Stream {
     pub(super) is_deleted: bool,
     pub(super) definitions: BTreeMap<u32, Definition>,
     pub(super) epochs: Vec<Epoch>,
-    /// By first record, then by the order in which they were made.
-    pub(super) seals: BTreeMap<(Sequence, u64), OpenSeal>,
-    seal_keys: HashMap<Uuid, (Sequence, u64)>,
-    seals_made: u64,
+    /// By first record.
+    pub(super) seals: BTreeMap<(Sequence, Uuid), OpenSeal>,
+    /// First record of each open seal.
+    seal_firsts: HashMap<Uuid, Sequence>,
     pub(super) marks: BTreeMap<Partition, Sequence>,
     pub(super) open_from: Sequence,
     pub(super) next: Sequence,
@@ -96,8 +96,8 @@ impl Stream {
             }
             Note::Seal(seal) => self.add_seal(seal),
             Note::Delivered(delivered) => {
-                if let Some(key) = self.seal_keys.remove(&delivered.id) {
-                    freed.extend(self.seals.remove(&key).and_then(|open| open.place));
+                if let Some(first) = self.seal_firsts.remove(&delivered.id) {
+                    freed.extend(self.seals.remove(&(first, delivered.id)).and_then(|open| open.place));
                 }
             }
             Note::Checkpoint(checkpoint) => self.open_from = self.open_from.max(checkpoint.open_from),
@@ -111,7 +111,7 @@ impl Stream {
 
     /// Notes where the frame of an open seal stands; answers with where it stood before.
     pub(super) fn place_seal(&mut self, id: Uuid, place: Place) -> Option<Place> {
-        let open = self.seal_keys.get(&id).and_then(|key| self.seals.get_mut(key));
+        let open = self.seal_firsts.get(&id).and_then(|&first| self.seals.get_mut(&(first, id)));
         match open {
             Some(open) => open.place.replace(place),
             None => Some(place),
@@ -119,7 +119,7 @@ impl Stream {
     }
 
     pub(super) fn has_seal(&self, id: Uuid) -> bool {
-        self.seal_keys.contains_key(&id)
+        self.seal_firsts.contains_key(&id)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -136,13 +136,11 @@ impl Stream {
 
     /// What recovery hands to the pipeline.
     pub(super) fn state(&self, id: StreamId) -> StreamState {
-        let mut open: Vec<(u64, &Arc<Seal>)> = self.seals.iter().map(|((_, made), open)| (*made, &open.seal)).collect();
-        open.sort_unstable_by_key(|(made, _)| *made);
         StreamState {
             id,
             definitions: self.definitions.values().cloned().collect(),
             epochs: self.epochs.clone(),
-            undelivered: open.into_iter().map(|(_, seal)| Arc::clone(seal)).collect(),
+            undelivered: self.seals.values().map(|open| Arc::clone(&open.seal)).collect(),
             marks: self.marks.clone(),
             open_from: self.open_from,
             next: self.next,
@@ -158,13 +156,9 @@ impl Stream {
         let mark = self.marks.entry(seal.partition.clone()).or_default();
         *mark = seal.end.max(*mark);
         self.open_from = self.open_from.max(seal.open_from);
-        if self.seal_keys.contains_key(&seal.id) {
-            return;
+        if self.seal_firsts.insert(seal.id, seal.first).is_none() {
+            self.seals.insert((seal.first, seal.id), OpenSeal { seal: Arc::clone(seal), place: None });
         }
-        self.seals_made += 1;
-        let key = (seal.first, self.seals_made);
-        self.seal_keys.insert(seal.id, key);
-        self.seals.insert(key, OpenSeal { seal: Arc::clone(seal), place: None });
     }
 
     fn add_attempt(&mut self, first: Sequence, end: Sequence, count: u32) {
@@ -193,10 +187,10 @@ impl Stream {
         self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
         let open: BTreeSet<Uuid> = snapshot.open_seals.iter().copied().collect();
         let mut freed = Vec::new();
-        self.seal_keys.retain(|id, key| {
+        self.seal_firsts.retain(|id, first| {
             let is_open = open.contains(id);
             if !is_open {
-                freed.extend(self.seals.remove(key).and_then(|open| open.place));
+                freed.extend(self.seals.remove(&(*first, *id)).and_then(|open| open.place));
             }
             is_open
         });

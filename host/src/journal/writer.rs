@@ -83,7 +83,8 @@ impl Writer {
         }
     }
 
-    fn show_stats(&self) {
+    /// Makes the log's figures visible to all handles.
+    pub(super) fn show_stats(&self) {
         let stats = Stats {
             bytes: self.log.bytes(),
             capacity_bytes: self.log.settings.capacity_bytes,

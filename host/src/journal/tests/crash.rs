@@ -1,11 +1,10 @@
 //! Power cuts at every operation of every workload, torn in every way, and again while recovering.
 
-use super::super::sim::Tear as Mode;
 use super::super::sim::{Fault, SimDisk, Tear};
-use super::support::{Stopped, World, open, settings, workloads};
+use super::support::{Step, Stopped, World, open, settings, workloads};
 
 /// Runs a workload until the power is cut in operation `at`; false when it ends before.
-fn run_until(at: u64, steps: &[super::support::Step]) -> Option<World> {
+fn run_until(at: u64, steps: &[Step]) -> Option<World> {
     let disk = SimDisk::new(at);
     disk.set_faults(&[Fault::Crash(at)]);
     let mut world = World::new(disk, settings());
@@ -20,7 +19,7 @@ fn run_until(at: u64, steps: &[super::support::Step]) -> Option<World> {
     }
 }
 
-fn every_crash(steps: &[super::support::Step], nth: usize) {
+fn every_crash(steps: &[Step], nth: usize) {
     for at in 0.. {
         let Some(mut world) = run_until(at, steps) else { break };
         for tear in Tear::ALL {
@@ -28,7 +27,7 @@ fn every_crash(steps: &[super::support::Step], nth: usize) {
             let cut = world.disk.power_cycle(tear, seed);
             let recovery = recovered_operations(&mut world, &cut, tear, at, nth);
             for again in 0..recovery {
-                let torn = cut.power_cycle(Mode::Prefix, 0);
+                let torn = cut.power_cycle(Tear::Prefix, 0);
                 torn.set_faults(&[Fault::Crash(again)]);
                 assert!(open(&torn).is_err() || torn.is_crashed());
                 let mut twice = World::new(torn.power_cycle(tear, seed + again), settings());
@@ -41,15 +40,15 @@ fn every_crash(steps: &[super::support::Step], nth: usize) {
 
 /// Checks the first recovery, and that a second one finds the same; counts its operations.
 fn recovered_operations(world: &mut World, cut: &SimDisk, tear: Tear, at: u64, nth: usize) -> u64 {
-    let disk = cut.power_cycle(Mode::Prefix, 0);
+    let disk = cut.power_cycle(Tear::Prefix, 0);
     let mut first = World::new(disk, settings());
     first.model = world.model.clone();
     assert!(first.open().is_ok(), "workload {nth} crash {at} {tear:?}: {:?}", open(cut).err());
     let operations = first.disk.operations();
     first.log = None;
     assert!(first.open().is_ok(), "workload {nth} crash {at} {tear:?}, opened again");
-    let more = [super::support::Step::Put(vec![(0, vec![50]), (1, vec![60])]), super::support::Step::Upkeep];
-    assert!(first.run(&more).is_ok() && first.run(&[super::support::Step::Reopen]).is_ok());
+    let more = [Step::Put(vec![(0, vec![50]), (1, vec![60])]), Step::Upkeep];
+    assert!(first.run(&more).is_ok() && first.run(&[Step::Reopen]).is_ok());
     operations
 }
 
@@ -69,6 +68,25 @@ fn nothing_acknowledged_is_lost_wherever_the_power_is_cut() {
             });
         }
     });
+}
+
+/// Row D1: only the process dies, its successor believes what it finds in the page cache, acknowledges more, and then
+/// the power is cut.
+#[test]
+fn what_a_successor_found_in_memory_survives_a_later_power_cut() {
+    for (nth, steps) in workloads().iter().enumerate() {
+        for at in 0.. {
+            let Some(killed) = run_until(at, steps) else { break };
+            for tear in Tear::ALL {
+                let mut second = World::new(killed.disk.restart(), settings());
+                second.model = killed.model.clone();
+                second.run(&[Step::Put(vec![(0, vec![50]), (1, vec![60])]), Step::Upkeep]).unwrap();
+                second.log = None;
+                second.disk = second.disk.power_cycle(tear, at);
+                assert!(second.open().is_ok(), "workload {nth} killed at {at}, {tear:?}");
+            }
+        }
+    }
 }
 
 /// The workloads do what their comments say; otherwise the test above would prove less than it says.

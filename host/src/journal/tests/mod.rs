@@ -7,5 +7,4 @@ mod forgetting;
 mod golden;
 mod handle;
 mod model;
-mod opening;
 mod support;

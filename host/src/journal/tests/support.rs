@@ -37,7 +37,7 @@ pub(super) fn open(disk: &SimDisk) -> Result<(Log, Recovered), OpenError> {
 }
 
 pub(super) fn open_with(disk: &SimDisk, settings: Settings) -> Result<(Log, Recovered), OpenError> {
-    let random = Arc::new(Random::seeded(disk.operations() + 1));
+    let random = Arc::new(Random::seeded(disk.next_random()));
     Log::open(Arc::new(disk.clone()), settings, random, JournalMetrics::default(), 1_000)
 }
 
@@ -457,7 +457,7 @@ fn answer(result: Result<u64, AppendError>) -> Result<Option<u64>, Stopped> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(AppendError::Poisoned) => Err(Stopped),
-        Err(AppendError::Full) => Ok(None),
+        Err(AppendError::Full | AppendError::TooLarge { .. }) => Ok(None),
         Err(error) => panic!("{error}"),
     }
 }
