@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, Partition, Seal, Sequence, StreamId};
+use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Seal, Sequence, StreamId};
 
 use super::note::{Attempt, Note, Snapshot};
 
@@ -161,7 +161,13 @@ impl Stream {
         }
     }
 
+    /// Attempts of a stream are noted one after another, so a new one proves that the ranges before it were survived,
+    /// and one of nothing that everything was. What was fatal as often as is allowed stays known, for replays.
     fn add_attempt(&mut self, first: Sequence, end: Sequence, count: u32) {
+        self.attempts.retain(|&(_, tried_end), times| tried_end > first || *times >= FATAL_ATTEMPTS);
+        if first >= end {
+            return;
+        }
         let sum = self.attempts.entry((first, end)).or_default();
         *sum = sum.saturating_add(count);
         if self.attempts.len() > MAX_ATTEMPTS {

@@ -130,7 +130,8 @@ fn answers(peer: &mut S3Peer) -> bool {
         if speaks(&peer.address).unwrap_or(false) {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(50));
+        // The pace of looking; the limit is above.
+        std::thread::park_timeout(Duration::from_millis(50));
     }
     false
 }
