@@ -168,7 +168,7 @@ fn api(authentication: Authentication) -> Arc<Api> {
         authentication,
         region: "us-east-1".to_owned(),
         stream_quota: 1,
-        names: NameRules { prefix: |_, _| Ok(()), time_zone: |_| true },
+        names: NameRules { prefix: |_, _| Ok(()), destination: |_| Ok(()), time_zone: |_| true },
         limits: Limits::default(),
     };
     let clock = Arc::new(ManualClock::at(NOW_SECONDS * 1000));

@@ -87,7 +87,8 @@ impl Host for App {
             let (close, closed) = oneshot::channel();
             let backend = Arc::new(pipeline.backend());
             let settings = api_settings(&settings);
-            let server = tokio::spawn(api::serve(api_listener, settings, backend, clock, random, async { drop(closed.await) }));
+            let server =
+                tokio::spawn(api::serve(api_listener, settings, backend, clock, random, async { drop(closed.await) }));
             Door { address: api_address, close, server }
         };
         health.clear("start");
@@ -160,14 +161,23 @@ async fn open_journal(
     let opened = tokio::task::spawn_blocking(move || Journal::open(limits, Arc::new(storage), clock, random, metrics));
     let (journal, recovered) = opened.await??;
     for damaged in &recovered.quarantined {
-        tracing::error!(segment = damaged.segment, offset = damaged.offset, bytes = damaged.bytes, "journal_corruption: a damaged range is set aside");
+        tracing::error!(
+            segment = damaged.segment,
+            offset = damaged.offset,
+            bytes = damaged.bytes,
+            "journal_corruption: a damaged range is set aside"
+        );
     }
     for lost in &recovered.lost {
         tracing::error!(stream = %lost.stream, first = lost.first, end = lost.end, "journal_corruption: records cannot be read");
     }
     tracing::info!(
-        streams = recovered.streams.len(), segments = recovered.segment_count, bytes = recovered.scanned_bytes,
-        cut_bytes = recovered.cut_bytes, clean = recovered.is_clean, "journal opened"
+        streams = recovered.streams.len(),
+        segments = recovered.segment_count,
+        bytes = recovered.scanned_bytes,
+        cut_bytes = recovered.cut_bytes,
+        clean = recovered.is_clean,
+        "journal opened"
     );
     Ok((journal, recovered))
 }
@@ -193,7 +203,9 @@ fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {
         S3Endpoint::Aws => deliver::Endpoint::Aws,
     };
     let roots_pem = match &settings.egress.ca_file {
-        Some(file) => Some(std::fs::read(file).with_context(|| format!("cannot read egress.ca_file {}", file.display()))?),
+        Some(file) => {
+            Some(std::fs::read(file).with_context(|| format!("cannot read egress.ca_file {}", file.display()))?)
+        }
         None => None,
     };
     let part_bytes = usize::try_from(settings.s3.part_bytes).unwrap_or(usize::MAX);
@@ -230,6 +242,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
                 let place = if place == api::PrefixPlace::Data { name::Place::Data } else { name::Place::Error };
                 name::Prefix::parse(text, place).map(drop).map_err(|error| error.to_string())
             },
+            destination: |destination| name::check(destination).map(drop).map_err(|error| error.to_string()),
             time_zone: |zone| name::time_zone(zone).is_ok(),
         },
         limits: api::Limits::default(),

@@ -11,6 +11,9 @@ mod runner;
 mod streams;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -444,7 +444,8 @@ mod tests {
 
     #[test]
     fn a_part_without_a_column_leaves_it_unset() {
-        let joined = Records::concat(&[&records(&["a"], None), &records(&["b"], Some(("k", &["v"]))), &records(&["c"], None)]);
+        let joined =
+            Records::concat(&[&records(&["a"], None), &records(&["b"], Some(("k", &["v"]))), &records(&["c"], None)]);
         assert_eq!(joined.columns()[0].codes, vec![0, 1, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! One request, one answer: keeps the order of checks and turns results into HTTP (reference §1.1).
+//! One request, one answer: keeps the order of checks and turns results into HTTP.
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::definition::S3Destination;
+
 /// Settings of the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -59,6 +61,8 @@ pub enum PrefixPlace {
 pub struct NameRules {
     /// Checks a prefix expression; the error is the message of the `InvalidArgumentException`.
     pub prefix: fn(&str, PrefixPlace) -> Result<(), String>,
+    /// Checks all names of a destination together, after each alone; the error is a message as above.
+    pub destination: fn(&S3Destination) -> Result<(), String>,
     /// Whether this is the IANA name of a time zone.
     pub time_zone: fn(&str) -> bool,
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use super::destination::{DeliveryError, Destination, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
 use super::retry::Policy;
 use super::s3::{ConnectError, Endpoint, S3, Settings};
 use crate::record::Object;
 use crate::runtime::Random;
+use async_trait::async_trait;
 
 /// Why there is no destination.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +31,7 @@ pub struct Delivery {
 }
 
 /// Makes the host's destination. Touches no network beyond loopback: the first delivery does.
-pub async fn build(
-    settings: Settings,
-    policy: Policy,
-    random: Arc<Random>,
-) -> Result<Delivery, BuildError> {
+pub async fn build(settings: Settings, policy: Policy, random: Arc<Random>) -> Result<Delivery, BuildError> {
     let mut settings = settings;
     let embedded = match &settings.endpoint {
         Endpoint::Embedded { directory, listen } => {

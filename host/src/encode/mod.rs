@@ -1,4 +1,4 @@
-//! Turns a sealed batch into the bytes of an object: compression and the error output's envelope (firehose.md §3.3, §5.1).
+//! Turns a sealed batch into the bytes of an object: compression and the error output's envelope.
 //!
 //! Pure: the same batch gives the same bytes, on every machine and after every crash. It refuses to name objects, to
 //! read a clock, and to change what a record holds; a batch is compressed whole, so that an object is one stream.

@@ -36,7 +36,7 @@ pub enum EncodeError {
 /// The object of a batch under the definition it was sealed under.
 ///
 /// DECISION: objects of the error output are not compressed and carry no `Content-Encoding`. Whether Firehose
-/// compresses them for a GZIP destination is unverified (§3.3); they have no extension, and what nobody can tell from
+/// compresses them for a GZIP destination is unverified; they have no extension, and what nobody can tell from
 /// its name should be readable as it is.
 ///
 /// # Errors

@@ -26,11 +26,7 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self(Arc::new(Shared {
-            limit_bytes,
-            used_bytes: AtomicUsize::new(0),
-            holders: AtomicUsize::new(0),
-        }))
+        Self(Arc::new(Shared { limit_bytes, used_bytes: AtomicUsize::new(0), holders: AtomicUsize::new(0) }))
     }
 
     /// An empty share, to be resized as a buffer grows and shrinks.

@@ -75,9 +75,8 @@ impl History {
 
     /// The chain of an epoch, made once, on a worker: a version that is not in memory is compiled.
     pub(crate) async fn chain(&self, epoch: &Epoch, context: &Context) -> Result<Arc<Chain>, HistoryError> {
-        let same = |known: &Epoch| {
-            known.definition_version == epoch.definition_version && known.plugins == epoch.plugins
-        };
+        let same =
+            |known: &Epoch| known.definition_version == epoch.definition_version && known.plugins == epoch.plugins;
         let definition = {
             let inner = self.lock();
             if let Some((_, chain)) = inner.chains.iter().find(|(known, _)| same(known)) {

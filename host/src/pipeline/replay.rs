@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
-use crate::record::{Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed};
+use crate::record::{
+    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed,
+};
 
 use super::history::{History, HistoryError};
 use super::{Context, work};
@@ -73,7 +75,11 @@ pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, poisonous: &[Se
         if from < bad {
             parts.push(chain.apply(slice(&batch, from..bad)));
         }
-        parts.push(chain.reject(slice(&batch, bad..bad + 1), "the process died whenever the plugin ran this record", FATAL_ATTEMPTS));
+        parts.push(chain.reject(
+            slice(&batch, bad..bad + 1),
+            "the process died whenever the plugin ran this record",
+            FATAL_ATTEMPTS,
+        ));
         from = bad + 1;
     }
     if from < batch.end() {
@@ -85,7 +91,8 @@ pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, poisonous: &[Se
 /// The part of `batch` inside `range`, sharing its payload.
 pub(crate) fn slice(batch: &Batch, range: Range<Sequence>) -> Batch {
     let from = usize::try_from(range.start.saturating_sub(batch.first)).unwrap_or(usize::MAX).min(batch.records.len());
-    let to = usize::try_from(range.end.saturating_sub(batch.first)).unwrap_or(usize::MAX).clamp(from, batch.records.len());
+    let to =
+        usize::try_from(range.end.saturating_sub(batch.first)).unwrap_or(usize::MAX).clamp(from, batch.records.len());
     if from == 0 && to == batch.records.len() {
         return batch.clone();
     }
@@ -149,7 +156,9 @@ fn gather(content: &mut Content, seal: &Seal, transformed: Transformed) {
                 }
             }
         }
-        Content::Rejected(list) => list.extend(transformed.rejected.into_iter().filter(|one| sealed.contains(&one.sequence))),
+        Content::Rejected(list) => {
+            list.extend(transformed.rejected.into_iter().filter(|one| sealed.contains(&one.sequence)))
+        }
     }
 }
 

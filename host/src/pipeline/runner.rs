@@ -187,7 +187,9 @@ impl Runner {
     }
 
     fn follow_definition(&mut self) {
-        if !self.signals.definition.has_changed().unwrap_or(false) && self.definition.version == self.signals.definition.borrow().version {
+        if !self.signals.definition.has_changed().unwrap_or(false)
+            && self.definition.version == self.signals.definition.borrow().version
+        {
             return;
         }
         let definition = Arc::clone(&self.signals.definition.borrow_and_update());
@@ -249,7 +251,11 @@ impl Runner {
     /// Notes, durably, that this batch is about to run, because running it may be what killed the process.
     async fn suspect(&mut self, batch: Batch) -> Result<Batch, RunnerError> {
         let overlapping = self.attempts.iter().filter(|one| one.first < batch.end() && batch.first < one.end);
-        let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS { replay::slice(&batch, batch.first..batch.first + 1) } else { batch };
+        let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS {
+            replay::slice(&batch, batch.first..batch.first + 1)
+        } else {
+            batch
+        };
         self.context.journal.attempt(self.stream, batch.first, batch.end()).await?;
         self.attempted = true;
         Ok(batch)
@@ -282,7 +288,8 @@ impl Runner {
         let made = self.history.chain(&epoch, &self.context).await;
         let Some(chain) = self.held(made) else { return Ok(None) };
         let ruling = self.history.ruling(self.position).map(|(ruling, _)| ruling);
-        let same = |ruling: &Epoch| ruling.definition_version == epoch.definition_version && ruling.plugins == epoch.plugins;
+        let same =
+            |ruling: &Epoch| ruling.definition_version == epoch.definition_version && ruling.plugins == epoch.plugins;
         if !ruling.as_ref().is_some_and(same) {
             self.context.journal.epoch(epoch.clone()).await?;
             self.history.add_epoch(epoch);
@@ -349,6 +356,8 @@ impl Runner {
     }
 
     async fn seal_all(&mut self, cuts: impl IntoIterator<Item = Cut>) -> Result<(), RunnerError> {
+        // An update that was answered rules what is sealed after it.
+        self.follow_definition();
         for cut in cuts {
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
             let (seal, content) = cut.plan(self.stream, &self.definition, id, sealed_ms, &self.context.random)?;
@@ -388,7 +397,9 @@ impl Runner {
                 return;
             }
         };
-        if ended == Ended::Delivered && let Some(same) = self.pending.get_mut(&seal.first) {
+        if ended == Ended::Delivered
+            && let Some(same) = self.pending.get_mut(&seal.first)
+        {
             same.retain(|pending| pending.id != seal.id);
             if same.is_empty() {
                 self.pending.remove(&seal.first);

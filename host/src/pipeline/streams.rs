@@ -118,7 +118,9 @@ impl Streams {
         let task = tokio::spawn(async move {
             let ended = runner.run().await;
             // A deleted stream's runner may stumble over its own absence.
-            if let Err(error) = ended && !*deleted.borrow() {
+            if let Err(error) = ended
+                && !*deleted.borrow()
+            {
                 context.failed.send_replace(Some(format!("{:#}", anyhow::Error::from(error))));
             }
         });

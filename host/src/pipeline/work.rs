@@ -27,7 +27,10 @@ impl Workers {
     }
 
     /// Runs a plugin call.
-    pub(crate) async fn process<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+    pub(crate) async fn process<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Gone> {
         Self::run(&self.process, work).await
     }
 
@@ -36,7 +39,10 @@ impl Workers {
         Self::run(&self.encode, work).await
     }
 
-    async fn run<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+    async fn run<T: Send + 'static>(
+        turns: &Arc<Semaphore>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Gone> {
         let turn = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
         let done = spawn_blocking(move || {
             let result = work();

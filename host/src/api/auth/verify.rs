@@ -117,7 +117,7 @@ impl Verifier {
 const SERVICE: &str = "firehose";
 const TERMINATOR: &str = "aws4_request";
 
-/// The service's window, either way (reference §1.2).
+/// The service's window, either way.
 const WINDOW_MINUTES: i64 = 5;
 
 fn check_clock(claim: &Claim<'_>, now_ms: u64) -> Result<(), Fault> {

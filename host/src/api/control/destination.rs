@@ -109,7 +109,7 @@ fn check_logging(given: &Map<String, Value>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Defaults that Describe shows from the first moment; Terraform plans for ever without them (reference §1.5).
+/// Defaults that Describe shows from the first moment; Terraform plans for ever without them.
 fn fill_defaults(given: &mut Map<String, Value>) {
     let mut fill = |name: &str, default: Value| {
         given.entry(name).or_insert(default);
@@ -148,7 +148,7 @@ fn check_names(given: &Map<String, Value>, names: NameRules) -> Result<(), Fault
     if !zone.is_empty() && !(names.time_zone)(zone) {
         return Err(invalid_argument(format!("CustomTimeZone {zone} is not a known time zone.")));
     }
-    Ok(())
+    (names.destination)(&read_out(given)).map_err(invalid_argument)
 }
 
 fn read_out(given: &Map<String, Value>) -> S3Destination {

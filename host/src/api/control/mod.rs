@@ -1,6 +1,6 @@
 //! The control plane: from a checked document to a definition, and from a definition to what Describe shows.
 //!
-//! Rules between members live here, with the service's own messages where they are known (reference §1.2, §1.5, §1.6)
+//! Rules between members live here, with the service's own messages where they are known
 //! and one wording of ours for what this host does not offer. Pure: nothing here stores anything.
 
 mod create;

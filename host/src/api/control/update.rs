@@ -1,4 +1,4 @@
-//! UpdateDestination: the rules by which a new configuration goes over the one in force (reference §1.6).
+//! UpdateDestination: the rules by which a new configuration goes over the one in force.
 
 use serde_json::{Map, Value};
 

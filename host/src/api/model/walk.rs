@@ -1,7 +1,7 @@
 //! Checks a document against a shape: types first, in the order of the text, then constraints, in the order of the model.
 //!
 //! Messages are the service's, as recorded from it and from Kinesis Data Streams, which has the same front end
-//! (reference: §1.1, §1.2). Knows shapes only, no operation.
+//!. Knows shapes only, no operation.
 
 use std::fmt::Write as _;
 

@@ -122,7 +122,8 @@ pub fn object_key(
     Ok(key)
 }
 
-/// §4.3 rules 1 to 4.
+/// Firehose's rules: a prefix without expressions gets the hour appended, one with any gets nothing; an error prefix
+/// without expressions gets the error type before that, and a missing one stands on the data prefix.
 fn prefix_of(
     destination: &S3Destination,
     partition: &Partition,
@@ -152,7 +153,7 @@ fn prefix_of(
     Ok(evaluated)
 }
 
-/// `FileExtension` replaces the compression's own; objects of the error output have none (§3.3).
+/// `FileExtension` replaces the compression's own; objects of the error output have none.
 fn extension<'a>(destination: &'a S3Destination, partition: &Partition) -> &'a str {
     match (partition, destination.compression) {
         (Partition::Error(_), _) => "",

@@ -1,4 +1,4 @@
-//! Firehose's prefix language and the names of objects (firehose.md §4.3, §4.4).
+//! Firehose's prefix language and the names of objects.
 //!
 //! A prefix is literal text with expressions `!{namespace:value}`. It is parsed and checked when a stream is created
 //! or updated ([`check`]), so that naming an object ([`object_key`]) cannot fail later. It refuses to read a clock:
@@ -6,7 +6,7 @@
 //!
 //! Deviations from Java's `DateTimeFormatter`, whose patterns the language uses: `z` prints the abbreviation of the
 //! time zone database where Java has a name of its own (`-03` instead of `BRT`), and `zzzz` and letters outside the
-//! list of §4.3 are refused.
+//! list that Firehose documents are refused.
 
 mod key;
 mod pattern;

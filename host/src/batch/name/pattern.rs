@@ -1,7 +1,7 @@
 //! Timestamp patterns: Java's `DateTimeFormatter` letters, parsed once, printed in US English.
 //!
 //! Prints what Java 17 prints for `Locale.US` (weeks begin on Sunday, week 1 holds 1 January), error texts included.
-//! It refuses letters outside the list of firehose.md §4.3.
+//! It refuses letters that Firehose's documentation does not list.
 
 use std::fmt::{self, Write};
 

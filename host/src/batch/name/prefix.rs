@@ -1,6 +1,6 @@
 //! Prefixes: parsed once into literal text and expressions, checked, evaluated per object.
 //!
-//! Refuses every `!{` that is not an expression of firehose.md §4.3; the words of a refusal are what the API answers
+//! Refuses every `!{` that is not one of Firehose's expressions; the words of a refusal are what the API answers
 //! with `InvalidArgumentException`.
 
 use std::fmt;
@@ -29,31 +29,30 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a destination's prefixes are refused. `Display` is the message of the `InvalidArgumentException`; only that of
-/// [`Self::DynamicPartitioning`] is known from the service, the others are ours.
+/// Why a destination's prefixes are refused. `Display` is the message of the `InvalidArgumentException`. Those of
+/// namespaces, partition keys, error types in data and evaluated length are what infrastructure tools check the
+/// service for; the others are ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
     /// `!{` without `}`, or without a namespace.
     #[error("{0} contains '!{{' outside an expression of the form !{{namespace:value}}.")]
     Misuse(Place),
     /// A namespace nobody knows.
-    #[error("{0} contains the unknown namespace '{1}'.")]
+    #[error("Namespace to the left of colon ({1}) is an invalid keyword!")]
     Namespace(Place, String),
     /// A value the firehose namespace does not have.
     #[error("{0} contains the unknown expression !{{firehose:{1}}}.")]
     Value(Place, String),
     /// A partition key; no stream here has dynamic partitioning.
-    #[error(
-        "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
-    )]
-    DynamicPartitioning,
+    #[error("{}", dynamic_partitioning(*.0))]
+    DynamicPartitioning(Place),
     /// The type of an error stands in the prefix for data.
-    #[error("Prefix cannot contain !{{firehose:error-output-type}}.")]
+    #[error("Prefix must not contain any occurrence of !{{firehose:error-output-type}}")]
     ErrorTypeInData,
     /// Two kinds of errors could meet under one prefix.
     #[error("ErrorOutputPrefix must contain !{{firehose:error-output-type}} when it contains expressions.")]
     ErrorTypeMissing,
-    /// §4.3 rule 3.
+    /// Errors and data could not be told apart.
     #[error("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions.")]
     ErrorPrefixMissing,
     /// A timestamp pattern that Java would refuse.
@@ -63,7 +62,7 @@ pub enum PrefixError {
     #[error("{0} must not be longer than 1024 characters.")]
     Configured(Place),
     /// As evaluated, at its widest.
-    #[error("{0} can evaluate to more than 512 bytes.")]
+    #[error("Length of evaluated {} cannot be greater than 512", evaluated(*.0))]
     Evaluated(Place),
     /// S3 clients resolve such keys to others, and so do file systems.
     #[error("{0} must not contain the path segments '.' or '..'.")]
@@ -74,6 +73,22 @@ pub enum PrefixError {
     /// `CustomTimeZone` names no zone.
     #[error("CustomTimeZone '{0}' is not a known time zone.")]
     TimeZone(String),
+}
+
+fn dynamic_partitioning(place: Place) -> &'static str {
+    match place {
+        Place::Data => {
+            "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
+        }
+        Place::Error => "Dynamic Partitioning Namespaces can't be part of an error prefix expression",
+    }
+}
+
+fn evaluated(place: Place) -> &'static str {
+    match place {
+        Place::Data => "prefix",
+        Place::Error => "ErrorOutputPrefix",
+    }
 }
 
 /// A pattern that is legal and usually a mistake.
@@ -115,7 +130,7 @@ impl Prefix {
     /// Parses and checks one prefix.
     ///
     /// # Errors
-    /// The first rule of §4.3 that it breaks; those that take both prefixes to see are
+    /// The first rule that it breaks; those that take both prefixes to see are
     /// [`check`](super::check)'s.
     pub fn parse(text: &str, place: Place) -> Result<Self, PrefixError> {
         if text.chars().count() > CONFIGURED_CHARS {
@@ -146,7 +161,7 @@ impl Prefix {
         Ok(prefix)
     }
 
-    /// True when anything is not literal: then nothing is appended to it (§4.3 rule 2).
+    /// True when anything is not literal: then nothing is appended to it.
     pub fn has_expressions(&self) -> bool {
         self.0.iter().any(|part| !matches!(part, Part::Literal(_)))
     }
@@ -205,7 +220,7 @@ fn expression(namespace: &str, value: &str, place: Place) -> Result<Part, Prefix
         ("firehose", "error-output-type") if place == Place::Data => Err(PrefixError::ErrorTypeInData),
         ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
         ("firehose", other) => Err(PrefixError::Value(place, other.to_owned())),
-        ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => Err(PrefixError::DynamicPartitioning),
+        ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => Err(PrefixError::DynamicPartitioning(place)),
         ("", _) => Err(PrefixError::Misuse(place)),
         (other, _) => Err(PrefixError::Namespace(place, other.to_owned())),
     }

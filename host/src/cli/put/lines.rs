@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::ops::RangeInclusive;
 
-/// Most records of one request; the API's limit (firehose.md §1.4).
+/// Most records of one request; the API's limit.
 const BATCH_RECORDS: usize = 500;
 /// Most bytes of one request before base64; the API's limit.
 const BATCH_BYTES: usize = 4 << 20;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use super::*;
 use crate::deliver::testing::{Fake, Fault, Operation, Peer, conformance, object, patterned};
 use crate::deliver::{Destination, Policy, Verdict};

@@ -259,7 +259,7 @@ fn rejected(sequence: u64, data: &'static [u8], message: &str, plugin: Option<Pl
     }
 }
 
-/// Firehose's members come first, named, ordered and typed as captured (§3.3); error objects are not compressed.
+/// Firehose's members come first, named, ordered and typed as captured; error objects are not compressed.
 #[test]
 fn rejected_records_are_written_in_firehoses_envelope() {
     let plugin = PluginVersion { name: "f".to_owned(), digest: "ab12".to_owned() };

@@ -145,9 +145,9 @@ fn misused_expressions_are_refused() {
     for prefix in ["!{", "a!{b", "!{}", "!{timestamp}", "!{:yyyy}", "!{timestamp:yyyy}/!{"] {
         check_refused(prefix, ERRORS, misuse);
     }
-    check_refused("!{Timestamp:yyyy}", ERRORS, "Prefix contains the unknown namespace 'Timestamp'.");
+    check_refused("!{Timestamp:yyyy}", ERRORS, "Namespace to the left of colon (Timestamp) is an invalid keyword!");
     check_refused("!{firehose:uuid}", ERRORS, "Prefix contains the unknown expression !{firehose:uuid}.");
-    check_refused("", "!{x:y}", "ErrorOutputPrefix contains the unknown namespace 'x'.");
+    check_refused("", "!{x:y}", "Namespace to the left of colon (x) is an invalid keyword!");
     let pattern = "Prefix contains an invalid timestamp pattern 'yyyy-bb': Unknown pattern letter: b.";
     check_refused("!{timestamp:yyyy-bb}", ERRORS, pattern);
     let quote = "Prefix contains an invalid timestamp pattern ''year=yyyy': \
@@ -157,7 +157,7 @@ fn misused_expressions_are_refused() {
 
 #[test]
 fn error_types_stand_in_error_prefixes_only_and_there_they_must() {
-    let in_data = "Prefix cannot contain !{firehose:error-output-type}.";
+    let in_data = "Prefix must not contain any occurrence of !{firehose:error-output-type}";
     check_refused("!{firehose:error-output-type}/", ERRORS, in_data);
     let missing = "ErrorOutputPrefix must contain !{firehose:error-output-type} when it contains expressions.";
     check_refused("", "errors/!{timestamp:yyyy}/", missing);
@@ -175,14 +175,14 @@ fn partition_keys_need_dynamic_partitioning() {
 #[test]
 fn prefixes_are_bounded_as_configured_and_as_evaluated() {
     check_refused(&"x".repeat(1025), "", "Prefix must not be longer than 1024 characters.");
-    let widest = "Prefix can evaluate to more than 512 bytes.";
+    let widest = "Length of evaluated prefix cannot be greater than 512";
     check_refused(&"x".repeat(512 - 13), "", widest);
     // The longest literal prefix leaves room for the error type that rule 3 puts behind it.
     let longest = "x".repeat(512 - "processing-failed/yyyy/MM/dd/HH/".len());
     check_prefix(&longest, "", FAILED, &format!("{longest}processing-failed/2018/08/27/10/"));
     check_refused(&format!("{longest}x"), "", widest);
     check_refused(&"é".repeat(257), "", widest);
-    let error = "ErrorOutputPrefix can evaluate to more than 512 bytes.";
+    let error = "Length of evaluated ErrorOutputPrefix cannot be greater than 512";
     check_refused("", &format!("{}!{{firehose:error-output-type}}", "x".repeat(490)), error);
     let slipped = key(destination(&"x".repeat(600), ""), Partition::Main, WORKED_MS);
     assert_eq!(slipped, Err(NameError::Long(614)));

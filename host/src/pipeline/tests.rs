@@ -1,0 +1,190 @@
+//! The pipeline on a real journal and a destination in memory that fails on command.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Parts, Pipeline, Stopped};
+use crate::api::Backend;
+use crate::definition::{Compression, Definition, S3Destination};
+use crate::deliver::Verdict;
+use crate::deliver::testing::Memory;
+use crate::journal::{Disk, Journal, Settings};
+use crate::process::{PluginHost, plugin};
+use crate::record::Records;
+use crate::runtime::{Random, SystemClock};
+use crate::telemetry::Telemetry;
+
+const ACCOUNT: &str = "000000000000";
+const BUCKET: &str = "bucket";
+const GRACE: Duration = Duration::from_secs(60);
+
+fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
+    Definition {
+        account_id: ACCOUNT.into(),
+        name: "s".into(),
+        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/s".into(),
+        version: 1,
+        created_ms: 0,
+        updated_ms: None,
+        destination: S3Destination {
+            bucket: BUCKET.into(),
+            prefix: "data/".into(),
+            error_output_prefix: "errors/".into(),
+            buffer_bytes,
+            buffer_seconds,
+            compression: Compression::Uncompressed,
+            file_extension: String::new(),
+            time_zone: String::new(),
+            kms_key_arn: None,
+        },
+        processors: Vec::new(),
+        document: serde_json::Value::Null,
+    }
+}
+
+fn start(folder: &Path, destination: &Arc<Memory>, memory_bytes: usize) -> Pipeline {
+    let telemetry = Telemetry::new();
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
+    let storage = Arc::new(Disk::new(folder.join("journal")));
+    let metrics = telemetry.journal.clone();
+    let (journal, recovered) =
+        Journal::open(Settings::default(), storage, clock.clone(), random.clone(), metrics).unwrap();
+    let settings = plugin::Settings::new(folder.join("plugins"), folder.join("store"));
+    std::fs::create_dir_all(folder.join("plugins")).unwrap();
+    let plugins = PluginHost::start(settings, Arc::clone(&telemetry)).unwrap();
+    let destination = destination.clone();
+    Pipeline::start(Parts { journal, recovered, plugins, destination, memory_bytes, clock, random, telemetry })
+}
+
+fn lines(range: std::ops::Range<u32>) -> Records {
+    let mut payload = Vec::new();
+    let mut ends = Vec::new();
+    for number in range {
+        payload.extend_from_slice(format!("{number:07}\n").as_bytes());
+        ends.push(u32::try_from(payload.len()).unwrap());
+    }
+    Records::new(payload.into(), ends, Vec::new()).unwrap()
+}
+
+async fn put(pipeline: &Pipeline, records: Records) {
+    let backend = pipeline.backend();
+    let stream = backend.find(ACCOUNT, "s").unwrap();
+    backend.append(&stream, records).await.unwrap();
+}
+
+/// Every line in the bodies below a prefix, with how often it is there.
+fn delivered(bodies: &BTreeMap<String, Bytes>) -> BTreeMap<u32, u32> {
+    let mut seen = BTreeMap::new();
+    for body in bodies.values() {
+        for line in std::str::from_utf8(body).unwrap().lines() {
+            *seen.entry(line.parse().unwrap()).or_insert(0) += 1;
+        }
+    }
+    seen
+}
+
+/// Asserts that exactly the lines below `upto` arrived, once each.
+fn assert_once_each(memory: &Memory, upto: u32) {
+    let seen = delivered(&memory.bodies());
+    let lost: Vec<u32> = (0..upto).filter(|number| !seen.contains_key(number)).take(10).collect();
+    let twice: Vec<u32> = seen.iter().filter(|(_, times)| **times > 1).map(|(number, _)| *number).take(10).collect();
+    let foreign: Vec<u32> = seen.keys().filter(|number| **number >= upto).copied().take(10).collect();
+    assert!(
+        lost.is_empty() && twice.is_empty() && foreign.is_empty(),
+        "lost {lost:?} twice {twice:?} foreign {foreign:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_delivers_everything_once() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    pipeline.backend().create(definition(1 << 20, 900)).await.unwrap();
+    put(&pipeline, lines(0..1_000)).await;
+    put(&pipeline, lines(1_000..1_500)).await;
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 1_500);
+    assert_eq!(memory.bodies().len(), 1);
+}
+
+/// Row X1: a destination that is down for long gets everything in the end, made again from the journal, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_waited_long_is_made_again() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    // More failures than attempts that keep the body in memory.
+    memory.fail_next(6, Verdict::Retry(None));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    pipeline.backend().create(definition(4_000, 900)).await.unwrap();
+    put(&pipeline, lines(0..1_000)).await;
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 1_000);
+    assert_eq!(memory.bodies().len(), 2);
+}
+
+/// Row X14: what could not be delivered in the grace time is delivered after the next start, under the same names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_is_delivered_after_the_next_start() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    memory.fail_next(usize::MAX, Verdict::Retry(Some(Duration::from_secs(3_600))));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    pipeline.backend().create(definition(4_000, 900)).await.unwrap();
+    put(&pipeline, lines(0..1_000)).await;
+    assert_eq!(pipeline.stop(Duration::from_millis(50)).await, Stopped::Undelivered);
+    assert!(memory.bodies().is_empty());
+    memory.fail_next(0, Verdict::Retry(None));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    put(&pipeline, lines(1_000..1_200)).await;
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 1_200);
+}
+
+/// More data than the memory budget, and a hint larger than it: objects come out smaller, nothing waits for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_budget_cuts_early() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let pipeline = start(folder.path(), &memory, 20_000);
+    pipeline.backend().create(definition(128 << 20, 900)).await.unwrap();
+    for part in 0..40 {
+        put(&pipeline, lines(part * 500..(part + 1) * 500)).await;
+    }
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 20_000);
+    assert!(memory.bodies().len() > 1, "one object would have needed eight times the budget");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_keeps_what_is_buffered_and_names_it_anew() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    let backend = pipeline.backend();
+    backend.create(definition(1 << 20, 900)).await.unwrap();
+    put(&pipeline, lines(0..10)).await;
+    let mut second = definition(1 << 20, 900);
+    second.version = 2;
+    second.destination.prefix = "second/".into();
+    backend.update(second).await.unwrap();
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    let keys: Vec<String> = memory.bodies().into_keys().collect();
+    assert_once_each(&memory, 10);
+    assert!(keys.len() == 1 && keys[0].starts_with("second/") && keys[0].contains("/s-2-"), "{keys:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_stream_is_gone_and_its_name_is_free() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let pipeline = start(folder.path(), &memory, 1 << 20);
+    let backend = pipeline.backend();
+    backend.create(definition(1 << 20, 900)).await.unwrap();
+    put(&pipeline, lines(0..10)).await;
+    backend.delete(ACCOUNT, "s").await.unwrap();
+    assert!(backend.find(ACCOUNT, "s").is_none());
+    backend.create(definition(1 << 20, 900)).await.unwrap();
+    put(&pipeline, lines(0..3)).await;
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    // Deleting discards what was buffered, as Firehose does.
+    assert_once_each(&memory, 3);
+}
