@@ -4,6 +4,7 @@
 //! crate is not a promise; the command line, configuration keys, WIT, disk format and metric names are.
 
 pub mod definition;
+pub mod process;
 pub mod record;
 pub mod runtime;
 pub mod telemetry;
