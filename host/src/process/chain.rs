@@ -1,0 +1,241 @@
+//! The processors of one definition at given plugin versions. Refuses to run with another version than the epoch names.
+
+use std::sync::Arc;
+
+use crate::definition::{Definition, Processor};
+use crate::process::delimiter;
+use crate::process::plugin::{LoadError, Made, Plugin, PluginHost, Refused, Stage, StoreError};
+use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Records, Rejected, Transformed};
+
+/// Processors in Firehose's order.
+#[derive(Debug)]
+pub struct Chain {
+    stream: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Plugin { plugin: Arc<Plugin>, lambda_arn: String, retries: u32 },
+    AppendDelimiter(Vec<u8>),
+}
+
+/// Why a chain cannot be set up: the stream must wait, its records are safe in the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The epoch names other plugins than the definition does.
+    #[error("the epoch's plugins are not those of definition version {0}")]
+    Epoch(u32),
+    /// No copy of that version is left.
+    #[error("plugin {name} ({digest}) is missing")]
+    Missing {
+        /// Plugin name.
+        name: String,
+        /// Digest that ruled.
+        digest: String,
+    },
+    /// The copy cannot be read.
+    #[error("plugin {name} cannot be read")]
+    Store {
+        /// Plugin name.
+        name: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The copy does not compile any more.
+    #[error("plugin {name} cannot be loaded")]
+    Load {
+        /// Plugin name.
+        name: String,
+        /// Why.
+        #[source]
+        source: LoadError,
+    },
+}
+
+impl Chain {
+    /// Loads what the epoch names. Blocking: a version that is not in memory is compiled.
+    ///
+    /// # Errors
+    /// A plugin is missing or does not load.
+    pub fn new(definition: &Definition, epoch: &Epoch, host: &PluginHost) -> Result<Self, ChainError> {
+        let mut versions = epoch.plugins.iter();
+        let mut steps = Vec::with_capacity(definition.processors.len());
+        for processor in &definition.processors {
+            steps.push(match processor {
+                Processor::Plugin { name, lambda_arn, retries } => {
+                    let version = versions.next().filter(|version| version.name == *name);
+                    let version = version.ok_or(ChainError::Epoch(definition.version))?;
+                    let plugin = host.load(version)?;
+                    Step::Plugin { plugin, lambda_arn: lambda_arn.clone(), retries: *retries }
+                }
+                Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),
+            });
+        }
+        match versions.next() {
+            Some(_) => Err(ChainError::Epoch(definition.version)),
+            None => Ok(Self { stream: definition.name.clone(), steps }),
+        }
+    }
+
+    /// True when records pass unchanged.
+    pub fn is_identity(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::AppendDelimiter(delimiter) if delimiter.is_empty()))
+    }
+
+    /// Processes a batch. Blocks for as long as the plugins' limits allow; the same batch gives the same answer.
+    pub fn apply(&self, batch: Batch) -> Transformed {
+        let mut flow = Flow::new(&batch);
+        for step in &self.steps {
+            match step {
+                Step::Plugin { plugin, lambda_arn, retries } => {
+                    let made = plugin.apply(&self.stream, *retries, &flow.records, &flow.arrived_ms(&batch.arrived_ms));
+                    if let Made::Changed(stage) = made {
+                        flow.step(&batch, stage, lambda_arn, plugin.version());
+                    }
+                }
+                Step::AppendDelimiter(delimiter) if delimiter.is_empty() => {}
+                Step::AppendDelimiter(delimiter) => flow.delimit(&batch, delimiter),
+            }
+        }
+        flow.finish(batch)
+    }
+}
+
+/// A batch on its way through the steps.
+struct Flow {
+    records: Records,
+    /// Inputs of the batch, not of the step before.
+    origins: Origins,
+    rejected: Vec<Rejected>,
+}
+
+impl Flow {
+    fn new(batch: &Batch) -> Self {
+        Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new() }
+    }
+
+    fn origin(&self, at: usize) -> u32 {
+        match &self.origins {
+            // The journal's ends have 32 bits, so there are no more records than that.
+            Origins::Identity => u32::try_from(at).unwrap_or(u32::MAX),
+            Origins::Inputs(inputs) => inputs[at],
+        }
+    }
+
+    fn arrived_ms<'a>(&self, arrived_ms: &'a [u64]) -> std::borrow::Cow<'a, [u64]> {
+        match &self.origins {
+            Origins::Identity => arrived_ms.into(),
+            Origins::Inputs(inputs) => inputs.iter().map(|&input| arrived_ms[input as usize]).collect(),
+        }
+    }
+
+    fn step(&mut self, batch: &Batch, stage: Stage, lambda_arn: &str, version: &PluginVersion) {
+        let Stage { records, origins, refused } = stage;
+        let reject = |refused: Refused| {
+            let input = self.origin(refused.input as usize) as usize;
+            Rejected {
+                sequence: batch.first + input as u64,
+                arrived_ms: batch.arrived_ms[input],
+                data: batch.records.payload().slice(batch.records.range(input)),
+                output: ErrorOutput::ProcessingFailed,
+                code: refused.code,
+                message: refused.message,
+                attempts: refused.attempts,
+                lambda_arn: Some(lambda_arn.to_owned()),
+                plugin: Some(version.clone()),
+            }
+        };
+        let rejected: Vec<_> = refused.into_iter().map(reject).collect();
+        let origins = match (&self.origins, origins) {
+            (_, Origins::Identity) => self.origins.clone(),
+            (Origins::Identity, origins) => origins,
+            (Origins::Inputs(before), Origins::Inputs(now)) => {
+                Origins::Inputs(now.into_iter().map(|at| before[at as usize]).collect())
+            }
+        };
+        (self.records, self.origins) = (records, origins);
+        if !rejected.is_empty() {
+            self.reject(batch.first, rejected);
+        }
+    }
+
+    /// An input that one of its records was rejected for is rejected whole: it comes once, and leaves no output behind.
+    fn reject(&mut self, first: u64, rejected: Vec<Rejected>) {
+        self.rejected.extend(rejected);
+        self.rejected.sort_by_key(|rejected| rejected.sequence);
+        self.rejected.dedup_by_key(|rejected| rejected.sequence);
+        let is_rejected = |input: u32| {
+            let sequence = first + u64::from(input);
+            self.rejected.binary_search_by_key(&sequence, |rejected| rejected.sequence).is_ok()
+        };
+        let keep: Vec<usize> = (0..self.records.len()).filter(|&at| !is_rejected(self.origin(at))).collect();
+        if keep.len() < self.records.len() {
+            let origins = keep.iter().map(|&at| self.origin(at)).collect();
+            self.records = select(&self.records, &keep);
+            self.origins = Origins::Inputs(origins);
+        }
+    }
+
+    fn delimit(&mut self, batch: &Batch, delimiter: &[u8]) {
+        match delimiter::append(&self.records, delimiter) {
+            Ok(records) => self.records = records,
+            // A payload of 4 GiB: no put and no plugin limit leads there. Nothing is lost.
+            Err(error) => {
+                let reject = |at: usize| Rejected {
+                    sequence: batch.first + at as u64,
+                    arrived_ms: batch.arrived_ms[at],
+                    data: batch.records.payload().slice(batch.records.range(at)),
+                    output: ErrorOutput::ProcessingFailed,
+                    code: "Lambda.FunctionError",
+                    message: format!("the delimiter cannot be appended: {error}"),
+                    attempts: 1,
+                    lambda_arn: None,
+                    plugin: None,
+                };
+                let inputs: std::collections::BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
+                self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
+            }
+        }
+    }
+
+    fn finish(self, batch: Batch) -> Transformed {
+        let count = batch.records.len() as u64;
+        let delivered = match &self.origins {
+            Origins::Identity => count,
+            Origins::Inputs(inputs) => {
+                let mut distinct = inputs.clone();
+                distinct.dedup();
+                distinct.len() as u64
+            }
+        };
+        Transformed {
+            stream: batch.stream,
+            inputs: batch.first..batch.end(),
+            dropped_count: count.saturating_sub(delivered).saturating_sub(self.rejected.len() as u64),
+            arrived_ms: batch.arrived_ms,
+            outputs: self.records,
+            origins: self.origins,
+            rejected: self.rejected,
+        }
+    }
+}
+
+/// The records at these rising indexes.
+fn select(records: &Records, keep: &[usize]) -> Records {
+    let mut payload = Vec::new();
+    let mut ends = Vec::with_capacity(keep.len());
+    for &at in keep {
+        payload.extend_from_slice(records.record(at));
+        ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
+    }
+    let pick = |column: &crate::record::Column| crate::record::Column {
+        name: column.name.clone(),
+        dictionary: column.dictionary.clone(),
+        codes: keep.iter().map(|&at| column.codes[at]).collect(),
+    };
+    let columns = records.columns().iter().map(pick).collect();
+    // A part of records that fit together fits together.
+    Records::new(payload.into(), ends, columns).unwrap_or_default()
+}

@@ -1,0 +1,206 @@
+//! A file becomes a compiled component, or an error that says what is wrong and what to do about it.
+//!
+//! Both a component and the core module that `cargo build` makes are taken: the latter carries its world in a custom
+//! section, and the component is made of it here. Refuses imports other than the log.
+
+use std::fmt;
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wit_component::ComponentEncoder;
+
+use super::bindings::v1::{LOG, TRANSFORM, TYPES};
+use super::engine::{EngineError, Sandbox, sandbox};
+use super::fault::Fault;
+use super::instance::{Host, contain};
+use super::settings::Limits;
+
+/// A component ready to be instantiated, whatever plugins it is.
+pub(super) struct Compiled {
+    pub(super) pre: InstancePre<Host>,
+    pub(super) configure: ComponentExportIndex,
+    pub(super) apply: ComponentExportIndex,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").finish_non_exhaustive()
+    }
+}
+
+/// Why bytes are no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The machine has no sandbox.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The file is longer than the limit.
+    #[error("it has {bytes} bytes, more than the allowed {limit}")]
+    TooLarge {
+        /// The file's length.
+        bytes: u64,
+        /// [`Limits::component_bytes`].
+        limit: u64,
+    },
+    /// The file is no WebAssembly at all.
+    #[error("it is not WebAssembly: it does not begin with \\0asm and a known version")]
+    NotWasm,
+    /// A core module that was built without our world.
+    #[error("it is a core module without the world hydrant:transform/plugin")]
+    NoWorld,
+    /// No component can be made of the core module.
+    #[error("no component can be made of it: {0}")]
+    Encode(String),
+    /// The engine does not accept it.
+    #[error("the engine refuses it: {0}")]
+    Invalid(String),
+    /// It wants something that plugins do not get.
+    #[error("it imports {0}, and plugins may import hydrant:transform/log only")]
+    Import(String),
+    /// It was built for another version of the world.
+    #[error("it was built for {found}, and this host speaks {TRANSFORM}")]
+    Version {
+        /// The name it uses.
+        found: String,
+    },
+    /// It does not export what makes a plugin.
+    #[error("it does not export {0}")]
+    MissingExport(String),
+    /// It failed its trial: configured for a nameless stream, then given an empty batch.
+    #[error("it failed its trial: {0}")]
+    Trial(String),
+}
+
+impl LoadError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Engine(_) => "see the host's log; 256 GiB of address space must be available (ulimit -v)",
+            Self::TooLarge { .. } => "build with optimisation and without debug information, or raise the limit",
+            Self::NotWasm => "copy the .wasm file that the build made, whole and uncompressed",
+            Self::NoWorld => "build it with a Hydrant SDK; in Rust: hydrant_plugin::plugin!(transform)",
+            Self::Encode(_) => "build for a target without WASI, such as wasm32-unknown-unknown",
+            Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
+            Self::Import(_) => "remove what needs it (files, network, clock, environment), or build for a target without WASI",
+            Self::Version { .. } => "build it with the SDK of this host's release",
+            Self::MissingExport(_) => "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports",
+            Self::Trial(_) => "correct the plugin's settings or its start-up code; its log lines say more",
+        }
+    }
+}
+
+/// Compiles a component. Blocking and, for large components, slow (seconds): never on the data path.
+///
+/// # Errors
+/// Why these bytes are no plugin.
+pub(super) fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadError> {
+    let size = bytes.len() as u64;
+    if size > limits.component_bytes {
+        return Err(LoadError::TooLarge { bytes: size, limit: limits.component_bytes });
+    }
+    let sandbox = sandbox()?;
+    // What parses a stranger's file is contained like a call.
+    contain(|| Ok(compile_in(sandbox, bytes))).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
+}
+
+fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    let component = match bytes.get(..8) {
+        Some(MODULE) => Component::from_binary(&sandbox.engine, &encode(bytes)?),
+        Some(COMPONENT) => Component::from_binary(&sandbox.engine, bytes),
+        _ => return Err(LoadError::NotWasm),
+    };
+    let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+    check_names(sandbox, &component)?;
+    let function = |name: &str| {
+        let (_, transform) = component.get_export(None, TRANSFORM)?;
+        component.get_export_index(Some(&transform), name)
+    };
+    let missing = |name: &str| LoadError::MissingExport(format!("{TRANSFORM}#{name}"));
+    let configure = function("configure").ok_or_else(|| missing("configure"))?;
+    let apply = function("apply").ok_or_else(|| missing("apply"))?;
+    let pre = sandbox.linker.instantiate_pre(&component).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+    Ok(Compiled { pre, configure, apply })
+}
+
+/// Makes the component of a core module that carries its world.
+fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    if !has_world(module) {
+        return Err(LoadError::NoWorld);
+    }
+    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    encode().map_err(|error| LoadError::Encode(format!("{error:#}")))
+}
+
+fn check_names(sandbox: &Sandbox, component: &Component) -> Result<(), LoadError> {
+    let component_type = component.component_type();
+    for (name, _) in component_type.imports(&sandbox.engine) {
+        match compatibility(name, &[LOG, TYPES]) {
+            Compatibility::Same => {}
+            Compatibility::OtherVersion => return Err(LoadError::Version { found: name.to_owned() }),
+            Compatibility::Other => return Err(LoadError::Import(name.to_owned())),
+        }
+    }
+    let mut other_version = None;
+    for (name, _) in component_type.exports(&sandbox.engine) {
+        match compatibility(name, &[TRANSFORM]) {
+            Compatibility::Same => return Ok(()),
+            Compatibility::OtherVersion => other_version = Some(LoadError::Version { found: name.to_owned() }),
+            Compatibility::Other => {}
+        }
+    }
+    Err(other_version.unwrap_or_else(|| LoadError::MissingExport(TRANSFORM.to_owned())))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Compatibility {
+    Same,
+    OtherVersion,
+    Other,
+}
+
+/// Whether `name` is one of `ours` at a version that matches by semver: of one major version all do.
+fn compatibility(name: &str, ours: &[&str]) -> Compatibility {
+    let split = |name: &str| {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        (interface.to_owned(), version.split('.').next().unwrap_or_default().to_owned())
+    };
+    let (interface, major) = split(name);
+    for ours in ours {
+        let (our_interface, our_major) = split(ours);
+        if interface == our_interface {
+            return if major == our_major { Compatibility::Same } else { Compatibility::OtherVersion };
+        }
+    }
+    Compatibility::Other
+}
+
+/// Looks for a custom section whose name begins with `component-type`, without a parser: sections are an id, a length
+/// and a body, and what does not fit is left to the encoder to refuse.
+fn has_world(module: &[u8]) -> bool {
+    let mut rest = &module[8..];
+    while let Some((&id, tail)) = rest.split_first() {
+        let Some((length, tail)) = leb128(tail) else { return false };
+        let Some((body, after)) = tail.split_at_checked(length) else { return false };
+        if id == 0
+            && let Some((length, name)) = leb128(body)
+            && name.get(..length).is_some_and(|name| name.starts_with(b"component-type"))
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0_usize;
+    for (at, &byte) in bytes.iter().take(5).enumerate() {
+        value |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
+}
+
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";

@@ -1,0 +1,184 @@
+//! One batch in one fresh instance, within its limits. Refuses to keep the instance, whatever happened.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use wasmtime::{ResourceLimiter, Store};
+
+use super::bindings::v1::{Answer, Applied, ApplyParameters, BatchIn, ConfigureParameters, Configured, ContextIn};
+use super::component::Compiled;
+use super::engine::{Sandbox, sandbox};
+use super::fault::Fault;
+use super::log::{Log, escape};
+use super::settings::{AMPLIFICATION_FLOOR_BYTES, Limits, REASON_BYTES};
+
+/// What the host knows during a call.
+pub(super) struct Host {
+    /// Where the guest's lines go.
+    pub(super) log: Log,
+    limiter: Limiter,
+}
+
+/// One call: everything but the records.
+pub(super) struct Call<'a> {
+    pub(super) compiled: &'a Compiled,
+    pub(super) limits: &'a Limits,
+    pub(super) stream: &'a str,
+    pub(super) settings: &'a [(String, String)],
+    /// For this call; at most the limits' own.
+    pub(super) deadline: Duration,
+    /// What is left of the batch's allowance.
+    pub(super) output_bytes: usize,
+}
+
+impl Call<'_> {
+    /// Instantiates, configures and applies. Waits for a slot, then for the guest, at most until the deadline.
+    ///
+    /// # Errors
+    /// Whatever the guest did; the instance is gone either way.
+    pub(super) fn run(&self, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
+        let sandbox = sandbox().map_err(|error| Fault::Call(error.to_string()))?;
+        let _slot = sandbox.enter();
+        contain(|| self.run_in(sandbox, log, batch))
+    }
+
+    fn run_in(&self, sandbox: &Sandbox, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
+        let output_bytes = self.allowance(&batch);
+        let limiter = Limiter {
+            memory_bytes: self.limits.memory_bytes,
+            table_elements: self.limits.table_elements,
+            used_bytes: 0,
+            denied: false,
+        };
+        let mut store = Store::new(&sandbox.engine, Host { log, limiter });
+        store.limiter(|host| &mut host.limiter);
+        store.set_epoch_deadline(Sandbox::ticks(self.deadline));
+        store.epoch_deadline_trap();
+        store.set_hostcall_fuel(output_bytes);
+        store.set_max_component_handles(HANDLES);
+        let answer = self.converse(&mut store, batch);
+        let host = store.data_mut();
+        host.log.finish();
+        if host.limiter.denied {
+            // Whatever it answered: guests catch the denial and answer as if records were at fault.
+            let Limits { memory_bytes: bytes, table_elements: elements, .. } = *self.limits;
+            return Err(Fault::Memory { bytes, elements });
+        }
+        answer.map_err(|error| match error {
+            Failed::Refused(message) => Fault::Configure(cut(message)),
+            Failed::Configuring(error) => Fault::Configure(self.fault(&error, output_bytes).to_string()),
+            Failed::Applying(error) => self.fault(&error, output_bytes),
+        })
+    }
+
+    fn converse(&self, store: &mut Store<Host>, batch: BatchIn<'_>) -> Result<Answer, Failed> {
+        let Compiled { pre, configure, apply } = self.compiled;
+        let instance = pre.instantiate(&mut *store).map_err(Failed::Applying)?;
+        let configure = instance.get_typed_func::<ConfigureParameters<'_>, Configured>(&mut *store, configure);
+        let configure = configure.map_err(Failed::Applying)?;
+        let apply = instance.get_typed_func::<ApplyParameters<'_>, Applied>(&mut *store, apply);
+        let apply = apply.map_err(Failed::Applying)?;
+        let context = ContextIn { stream: self.stream, settings: self.settings };
+        let (configured,) = configure.call(&mut *store, (context,)).map_err(Failed::Configuring)?;
+        configured.map_err(Failed::Refused)?;
+        let (answer,) = apply.call(store, (batch,)).map_err(Failed::Applying)?;
+        Ok(answer)
+    }
+
+    fn fault(&self, error: &wasmtime::Error, output_bytes: usize) -> Fault {
+        Fault::from_engine(error, self.deadline.as_millis(), output_bytes)
+    }
+
+    /// Bytes that may cross to the host in one go: payload, offsets, outcomes, reasons.
+    fn allowance(&self, batch: &BatchIn<'_>) -> usize {
+        let amplified = batch.records.payload.len().saturating_mul(self.limits.amplification);
+        let payload = amplified.max(AMPLIFICATION_FLOOR_BYTES).min(self.output_bytes);
+        payload.saturating_add(batch.records.ends.len().saturating_mul(RECORD_OVERHEAD_BYTES))
+    }
+}
+
+/// Runs what a guest can reach, so that a panic in the host costs that guest its batch and nothing else (row P6).
+pub(super) fn contain<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    // Nothing that the closure touched is used after a panic: the store is dropped while unwinding.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Fault::HostPanic))
+}
+
+enum Failed {
+    Refused(String),
+    Configuring(wasmtime::Error),
+    Applying(wasmtime::Error),
+}
+
+/// A guest's words, short enough for an error output and unable to steer a terminal.
+fn cut(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(REASON_BYTES));
+    escape(&message)
+}
+
+/// Traps at the first denial, so that a guest cannot catch it.
+#[derive(Debug)]
+struct Limiter {
+    memory_bytes: usize,
+    table_elements: usize,
+    /// Of all memories together.
+    used_bytes: usize,
+    denied: bool,
+}
+
+impl Limiter {
+    fn deny(&mut self) -> wasmtime::Result<bool> {
+        self.denied = true;
+        Err(wasmtime::Error::msg("over the limit"))
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used_bytes.saturating_add(desired.saturating_sub(current));
+        if used > self.memory_bytes {
+            return self.deny();
+        }
+        self.used_bytes = used;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.deny().map(|_| ())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.table_elements { self.deny() } else { Ok(true) }
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.deny().map(|_| ())
+    }
+}
+
+/// The world has no resources, so a guest needs no handles; a few for what toolchains add of their own.
+const HANDLES: usize = 64;
+/// One offset, one input index, one outcome and a short reason for each input.
+const RECORD_OVERHEAD_BYTES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_panic_is_a_fault_of_the_call() {
+        let contained = contain::<()>(|| panic!("a bug of ours"));
+        assert!(matches!(contained, Err(Fault::HostPanic)), "{contained:?}");
+    }
+
+    /// Row P3: memories count together, and one denial is remembered.
+    #[test]
+    fn growth_is_counted_over_all_memories_and_denied_for_good() {
+        let mut limiter = Limiter { memory_bytes: 100, table_elements: 10, used_bytes: 0, denied: false };
+        assert!(limiter.memory_growing(0, 60, None).is_ok());
+        assert!(limiter.memory_growing(0, 40, None).is_ok() && !limiter.denied);
+        assert!(limiter.memory_growing(40, 41, None).is_err() && limiter.denied);
+        limiter.denied = false;
+        assert!(limiter.table_growing(0, 10, None).is_ok() && limiter.table_growing(0, 11, None).is_err());
+        assert!(limiter.denied);
+    }
+}

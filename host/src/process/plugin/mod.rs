@@ -1,0 +1,53 @@
+//! The plugin host: one WebAssembly engine, components compiled once, a fresh instance for every batch.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `settings` | the limits, each with its reason |
+//! | `engine` | one engine per process, its clock and its slots |
+//! | `component` | a file becomes a compiled component, or an error that says what to do |
+//! | `bindings` | the world's values, one file per version |
+//! | `instance` | one batch in one instance, within its limits |
+//! | `fault` | what can go wrong in a call |
+//! | `answer` | believes nothing a plugin says before it is checked |
+//! | `isolate` | halves a batch that failed until the poison record stands alone |
+//! | `merge` | kept records and replacements become one batch again |
+//! | `log` | plugin lines in the host's log, bounded and escaped |
+//! | `store` | copies by digest, durable, so that old batches find their code |
+//! | `registry`, `reload` | names, current versions, and the watched folder |
+//!
+//! **What bounds a plugin.** Memory, tables, instances and stack by the engine and a limiter that traps at the first denial, so
+//! that no answer given after one is ever believed. Time by an epoch deadline that traps. A bulk memory operation is not
+//! interrupted (wasmtime checks before each one), but it can touch no more than the memory limit, some 20 ms for 256 MiB,
+//! and a loop of them is stopped at the next check. Bytes that cross to the host are counted before they are copied.
+//!
+//! **What a failing record costs.** A batch whose call failed is halved until single records fail: at most `2n - 1` calls
+//! for `n` records, all together within [`Limits::recovery`]; what was not tried by then is rejected, saying so.
+//!
+//! Refuses to reuse an instance, to resume a trapped one, and to give a guest anything but a log.
+
+mod answer;
+mod bindings;
+mod component;
+mod engine;
+mod fault;
+mod instance;
+mod isolate;
+mod log;
+mod merge;
+mod registry;
+mod reload;
+mod settings;
+mod store;
+
+#[cfg(test)]
+pub(super) mod guests;
+#[cfg(test)]
+mod tests;
+
+pub use component::LoadError;
+pub use engine::EngineError;
+pub use registry::{Plugin, PluginHost, Problem, StartError};
+pub use settings::{Limits, Settings};
+pub use store::StoreError;
+
+pub(super) use merge::{Made, Refused, Stage};

@@ -1,0 +1,95 @@
+//! Limits of plugins and where they lie. Values are checked already; refuses to read files or the environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where plugins lie and what bounds them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Watched: `NAME.wasm` is plugin NAME.
+    pub plugin_dir: PathBuf,
+    /// Holds a durable copy of every version that ever ruled, `DIGEST.wasm`.
+    pub store_dir: PathBuf,
+    /// Bounds of every plugin.
+    pub limits: Limits,
+    /// What `configure` is told, by plugin name: names and values.
+    pub plugin_settings: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Settings {
+    /// Default limits and no plugin settings.
+    pub fn new(plugin_dir: PathBuf, store_dir: PathBuf) -> Self {
+        Self { plugin_dir, store_dir, limits: Limits::default(), plugin_settings: BTreeMap::new() }
+    }
+}
+
+/// What bounds one plugin. Each is on by default and proven by a hostile guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance. Growing beyond it traps. At most 4 GiB, the engine's own bound.
+    pub memory_bytes: usize,
+    /// Elements of one table.
+    pub table_elements: usize,
+    /// Wall time of one call: instantiate, configure, apply. The guest is trapped soon after.
+    pub deadline: Duration,
+    /// Wall time of all further calls that find out which records of a failed batch are at fault.
+    pub recovery: Duration,
+    /// Bytes that one batch may be transformed to. At most 1 GiB.
+    pub output_bytes: usize,
+    /// How many times longer than its input an output may be; short inputs may always become [`AMPLIFICATION_FLOOR_BYTES`].
+    pub amplification: usize,
+    /// Records that one batch may be transformed to.
+    pub output_records: usize,
+    /// Bytes of one output record.
+    pub record_bytes: usize,
+    /// Log bytes of one call; the rest is counted and thrown away.
+    pub log_bytes: usize,
+    /// Log bytes of one plugin in a minute, all streams together.
+    pub log_bytes_per_minute: usize,
+    /// Size of a component file.
+    pub component_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A Python guest needs some 60 MiB, a JavaScript one up to 105; few run at once.
+            memory_bytes: 256 * MIB,
+            // JavaScript engines have some 10,000 functions.
+            table_elements: 50_000,
+            // A batch of 4,000 records in a slow guest takes 0.2 s; a busy machine may stretch that tenfold.
+            deadline: Duration::from_secs(10),
+            // As long as three deadlines: a spinning record is tried alone at least once.
+            recovery: Duration::from_secs(30),
+            // Sixteen times the largest batch that a put can bring.
+            output_bytes: 64 * MIB,
+            // CloudWatch Logs' gzip expands about tenfold; nothing honest expands sixty-fourfold.
+            amplification: 64,
+            // Firehose's largest buffer of Firehose's smallest useful records.
+            output_records: 1 << 18,
+            // Lambda answers at most 6 MB; nothing downstream takes larger records.
+            record_bytes: 16 * MIB,
+            // A stack trace for some records fits, a flood does not.
+            log_bytes: 64 * 1024,
+            // A line of 100 bytes every 12 ms: enough to find a fault with, too little to fill a disk unnoticed.
+            log_bytes_per_minute: 512 * 1024,
+            // Python components have 18 MiB.
+            component_bytes: 64 * MIB as u64,
+        }
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+/// What even an empty batch may answer: a template or a summary.
+pub(super) const AMPLIFICATION_FLOOR_BYTES: usize = MIB;
+
+/// Columns of one answer: Firehose allows 50 dynamic partition keys, and four reserved ones are ours.
+pub(super) const COLUMNS: usize = 54;
+
+/// Length of a column's name.
+pub(super) const COLUMN_NAME_BYTES: usize = 128;
+
+/// Length of a reason as it is kept; Firehose's own messages are shorter.
+pub(super) const REASON_BYTES: usize = 1_024;

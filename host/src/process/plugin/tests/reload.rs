@@ -1,0 +1,136 @@
+//! Row P8: a file that is replaced rules from the next batch; a broken one leaves the old one running and says why.
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::process::ChainError;
+
+/// Waits for the next switch that the watcher makes by itself.
+fn switched(changed: &mut watch::Receiver<u64>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    // So long only so that a broken watcher fails instead of hanging; a working one takes a tenth of a second.
+    let limit = Duration::from_secs(60);
+    runtime.block_on(async { tokio::time::timeout(limit, changed.changed()).await }).expect("a switch").unwrap();
+}
+
+fn renamed_into_place(rig: &Rig, name: &str, guest_name: &str) {
+    let beside = rig.folder.path().join("beside");
+    fs::copy(guest(guest_name), &beside).unwrap();
+    fs::rename(beside, rig.settings.plugin_dir.join(name).with_extension("wasm")).unwrap();
+}
+
+#[test]
+fn a_file_renamed_into_place_or_rewritten_there_is_noticed() {
+    let rig = Rig::new();
+    let host = rig.start();
+    let mut changed = host.changed();
+    let mut digests = Vec::new();
+    let mut noticed = |step: &dyn Fn()| {
+        step();
+        switched(&mut changed);
+        digests.push(host.current("p").unwrap().digest);
+    };
+    noticed(&|| rig.install("p", "bench"));
+    noticed(&|| renamed_into_place(&rig, "p", "orders"));
+    noticed(&|| rig.install("p", "hostile"));
+    noticed(&|| renamed_into_place(&rig, "p", "bench"));
+    assert_eq!(digests[0], digests[3]);
+    assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[2] != digests[3]);
+}
+
+#[test]
+fn a_broken_file_leaves_the_old_version_running_until_it_is_mended() {
+    let rig = Rig::new();
+    rig.install("p", "bench");
+    let host = rig.start();
+    let old = host.current("p").unwrap();
+    let whole = fs::read(guest("orders")).unwrap();
+    for broken in [&whole[..whole.len() / 3], b"not even that", b""] {
+        rig.write("p", broken);
+        host.rescan();
+        assert_eq!(host.current("p").as_ref(), Some(&old));
+        let problems = host.problems();
+        assert!(problems.len() == 1 && problems[0].what.contains("the version before it still rules"), "{problems:?}");
+        let made = chain(&host, vec![plugin("p")]).apply(batch(&[r#"{"level":"debug"}"#]));
+        assert_eq!(made.dropped_count, 1);
+    }
+    rig.write("p", &whole);
+    host.rescan();
+    assert_eq!(host.problems(), []);
+    assert_ne!(host.current("p"), Some(old));
+}
+
+/// A new version whose configuration fails does not take over.
+#[test]
+fn a_version_that_refuses_its_settings_does_not_rule() {
+    let mut rig = Rig::new();
+    rig.configure("p", &[("do", "configure-error")]);
+    rig.install("p", "bench");
+    let host = rig.start();
+    let old = host.current("p");
+    rig.install("p", "hostile");
+    host.rescan();
+    assert_eq!(host.current("p"), old);
+    assert!(host.problems()[0].what.contains("colour"), "{:?}", host.problems());
+}
+
+/// A batch is processed by the version of its epoch, however often the file changed since, also after a restart.
+#[test]
+fn an_old_version_stays_at_hand() {
+    let rig = Rig::new();
+    rig.install("p", "bench");
+    let host = rig.start();
+    let old = host.current("p").unwrap();
+    let records = batch(&[r#"{"level":"debug"}"#, r#"{"level":"info"}"#]);
+    let before = chain(&host, vec![plugin("p")]);
+    let answer = before.apply(records.clone());
+    rig.install("p", "orders");
+    host.rescan();
+    assert_ne!(host.current("p").as_ref(), Some(&old));
+    assert_eq!(before.apply(records.clone()), answer, "a chain keeps its version");
+    let again = Chain::new(&definition(vec![plugin("p")]), &epoch(vec![old.clone()]), &host).unwrap();
+    assert_eq!(again.apply(records.clone()), answer);
+    drop(host);
+
+    fs::remove_file(rig.settings.plugin_dir.join("p.wasm")).unwrap();
+    let restarted = rig.start();
+    assert_eq!(restarted.current("p"), None);
+    let again = Chain::new(&definition(vec![plugin("p")]), &epoch(vec![old.clone()]), &restarted).unwrap();
+    assert_eq!(again.apply(records), answer);
+}
+
+#[test]
+fn a_damaged_copy_is_an_error_and_a_forgotten_one_is_missing() {
+    let rig = Rig::new();
+    rig.install("p", "bench");
+    let old = rig.start().current("p").unwrap();
+    rig.install("p", "orders");
+    let host = rig.start();
+    let load = |host: &PluginHost| Chain::new(&definition(vec![plugin("p")]), &epoch(vec![old.clone()]), host);
+    let copy = rig.settings.store_dir.join(&old.digest).with_extension("wasm");
+    fs::write(&copy, b"rot").unwrap();
+    let error = load(&host).unwrap_err();
+    assert!(matches!(error, ChainError::Store { .. }), "{error}");
+    host.retain(&[old.digest.clone()].into()).unwrap();
+    assert!(copy.exists());
+    host.retain(&Default::default()).unwrap();
+    let error = load(&host).unwrap_err();
+    assert!(matches!(error, ChainError::Missing { .. }), "{error}");
+    assert!(host.load(&host.current("p").unwrap()).is_ok());
+}
+
+/// A plugin whose file is deleted goes on: streams name it.
+#[test]
+fn a_deleted_file_changes_nothing_until_a_restart() {
+    let rig = Rig::new();
+    rig.install("p", "bench");
+    rig.write("noise", b"noise");
+    let host = rig.start();
+    assert_eq!(host.problems().len(), 1);
+    for name in ["p.wasm", "noise.wasm"] {
+        fs::remove_file(rig.settings.plugin_dir.join(name)).unwrap();
+    }
+    host.rescan();
+    assert!(host.current("p").is_some());
+    assert_eq!(host.problems(), []);
+}
