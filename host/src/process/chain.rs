@@ -101,6 +101,29 @@ impl Chain {
         }
         flow.finish(batch)
     }
+
+    /// Rejects a whole batch without running it, for `message`.
+    pub fn reject(&self, batch: Batch, message: &str, attempts: u32) -> Transformed {
+        let plugin = self.steps.iter().find_map(|step| match step {
+            Step::Plugin { plugin, lambda_arn, .. } => Some((plugin.version().clone(), lambda_arn.clone())),
+            Step::AppendDelimiter(_) => None,
+        });
+        let rejected = (0..batch.records.len()).map(|at| Rejected {
+            sequence: batch.first + at as u64,
+            arrived_ms: batch.arrived_ms[at],
+            data: batch.records.payload().slice(batch.records.range(at)),
+            output: ErrorOutput::ProcessingFailed,
+            code: "Lambda.FunctionError",
+            message: message.to_owned(),
+            attempts,
+            lambda_arn: plugin.as_ref().map(|(_, lambda_arn)| lambda_arn.clone()),
+            plugin: plugin.as_ref().map(|(version, _)| version.clone()),
+        });
+        let rejected = rejected.collect();
+        let mut flow = Flow::new(&batch);
+        flow.reject(batch.first, rejected);
+        flow.finish(batch)
+    }
 }
 
 /// A batch on its way through the steps.
@@ -202,18 +225,21 @@ impl Flow {
 
     fn finish(self, batch: Batch) -> Transformed {
         let count = batch.records.len() as u64;
-        let delivered = match &self.origins {
-            Origins::Identity => count,
+        let (delivered, delivered_bytes) = match &self.origins {
+            Origins::Identity => (count, batch.records.payload().len()),
             Origins::Inputs(inputs) => {
                 let mut distinct = inputs.clone();
                 distinct.dedup();
-                distinct.len() as u64
+                (distinct.len() as u64, distinct.iter().map(|&at| batch.records.range(at as usize).len()).sum())
             }
         };
+        let rejected_bytes: usize = self.rejected.iter().map(|rejected| rejected.data.len()).sum();
+        let gone_bytes = batch.records.payload().len().saturating_sub(delivered_bytes).saturating_sub(rejected_bytes);
         Transformed {
             stream: batch.stream,
             inputs: batch.first..batch.end(),
             dropped_count: count.saturating_sub(delivered).saturating_sub(self.rejected.len() as u64),
+            dropped_bytes: gone_bytes as u64,
             arrived_ms: batch.arrived_ms,
             outputs: self.records,
             origins: self.origins,
