@@ -16,8 +16,8 @@ use hydrant::record::Records;
 use hydrant::runtime::{Random, SystemClock};
 use hydrant::telemetry::JournalMetrics;
 
-const RECORD_BYTES: usize = 256;
-const RECORDS_PER_PUT: usize = 500;
+const RECORD_BYTES: u32 = 256;
+const RECORDS_PER_PUT: u32 = 500;
 const WRITERS: usize = 16;
 const PUTS_PER_WRITER: usize = 512;
 
@@ -28,9 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
     runtime.block_on(append(&directory))?;
     let began = Instant::now();
-    let cpu = cpu_seconds("")?;
+    let before = process_seconds()?;
     let (journal, recovered) = open(&directory)?;
-    let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_seconds("")? - cpu);
+    let (wall, after) = (began.elapsed().as_secs_f64(), process_seconds()?);
+    let cpu = after[0] + after[1] - before[0] - before[1];
     let gib = recovered.scanned_bytes as f64 / (1_u64 << 30) as f64;
     println!("recovery   {gib:.2} GiB in {wall:.3} s wall ({:.2} GiB/s), {:.2} GiB/s of CPU", gib / wall, gib / cpu);
     runtime.block_on(journal.close());
@@ -41,10 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn append(directory: &Path) -> Result<(), Box<dyn Error>> {
     let (journal, _) = open(directory)?;
     let stream = journal.create_stream(definition()).await?;
-    let payload = Bytes::from(vec![b'x'; RECORD_BYTES * RECORDS_PER_PUT]);
-    let ends: Vec<u32> = (1..=RECORDS_PER_PUT as u32).map(|at| at * RECORD_BYTES as u32).collect();
+    let payload = Bytes::from(vec![b'x'; (RECORD_BYTES * RECORDS_PER_PUT) as usize]);
+    let ends: Vec<u32> = (1..=RECORDS_PER_PUT).map(|at| at * RECORD_BYTES).collect();
     let records = Records::new(payload, ends, Vec::new())?;
-    let (began, all, thread) = (Instant::now(), cpu_seconds("")?, cpu_seconds("journal")?);
+    let (began, before, thread) = (Instant::now(), process_seconds()?, thread_seconds()?);
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..WRITERS {
         let (journal, records) = (journal.clone(), records.clone());
@@ -62,10 +63,11 @@ async fn append(directory: &Path) -> Result<(), Box<dyn Error>> {
     while let Some(writer) = writers.join_next().await {
         longest = longest.max(writer??);
     }
-    let count = (WRITERS * PUTS_PER_WRITER * RECORDS_PER_PUT) as f64;
+    let count = f64::from(RECORDS_PER_PUT) * (WRITERS * PUTS_PER_WRITER) as f64;
     let wall = began.elapsed().as_secs_f64();
-    let (all, thread) = (cpu_seconds("")? - all, cpu_seconds("journal")? - thread);
-    let bytes = count * RECORD_BYTES as f64;
+    let (after, thread) = (process_seconds()?, thread_seconds()? - thread);
+    let [user, kernel] = [0, 1].map(|at| (after[at] - before[at]) / count * 1e6);
+    let bytes = count * f64::from(RECORD_BYTES);
     println!("append     {count} records of {RECORD_BYTES} bytes, {RECORDS_PER_PUT} a put, {WRITERS} writers");
     println!(
         "wall       {:.0} records/s, {:.0} MB/s, slowest put {:.1} ms",
@@ -74,7 +76,7 @@ async fn append(directory: &Path) -> Result<(), Box<dyn Error>> {
         longest * 1e3
     );
     println!("journal    {:.3} us of CPU a record on its thread, write and fdatasync included", thread / count * 1e6);
-    println!("process    {:.3} us of CPU a record on all threads", all / count * 1e6);
+    println!("process    {user:.3} us in user code and {kernel:.3} us in the kernel a record, all threads");
     journal.close().await;
     Ok(())
 }
@@ -85,17 +87,24 @@ fn open(directory: &Path) -> Result<(Journal, Recovered), Box<dyn Error>> {
     Ok(Journal::open(Settings::default(), storage, Arc::new(SystemClock), random, JournalMetrics::default())?)
 }
 
-/// CPU time of all threads of this process whose name begins so.
-fn cpu_seconds(name: &str) -> Result<f64, Box<dyn Error>> {
-    let mut nanoseconds = 0;
+/// CPU time of this process with all threads that ever ran, to 10 ms: in user code and in the kernel.
+fn process_seconds() -> Result<[f64; 2], Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |at: usize| after_name.split_whitespace().nth(at).unwrap_or("0").parse::<f64>();
+    Ok([ticks(11)? / 100.0, ticks(12)? / 100.0])
+}
+
+/// CPU time of the journal's thread.
+fn thread_seconds() -> Result<f64, Box<dyn Error>> {
     for task in fs::read_dir("/proc/self/task")? {
         let path = task?.path();
-        if fs::read_to_string(path.join("comm"))?.starts_with(name) {
+        if fs::read_to_string(path.join("comm"))?.trim() == "journal" {
             let times = fs::read_to_string(path.join("schedstat"))?;
-            nanoseconds += times.split(' ').next().unwrap_or("0").parse::<u64>()?;
+            return Ok(times.split(' ').next().unwrap_or("0").parse::<f64>()? / 1e9);
         }
     }
-    Ok(nanoseconds as f64 / 1e9)
+    Err("no journal thread".into())
 }
 
 fn definition() -> Definition {

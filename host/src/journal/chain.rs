@@ -90,11 +90,9 @@ pub(super) fn find(storage: &dyn Storage) -> Result<Chain, OpenError> {
 /// safe to repeat and safe to lose.
 pub(super) fn remove_strays(storage: &dyn Storage, chain: &Chain) -> Result<(), OpenError> {
     let io = |action| move |source| OpenError::Io { directory: storage.describe(), action, source };
-    if let Some(last) = chain.links.last() {
-        if chain.cut_bytes == 0 {
-            // A torn tail stays: it cannot be told from damage to the last group, so it is evidence.
-            drop(last.file.truncate(last.end));
-        }
+    // A torn tail stays: it cannot be told from damage to the last group, so it is evidence.
+    if let Some(last) = chain.links.last().filter(|_| chain.cut_bytes == 0) {
+        drop(last.file.truncate(last.end));
     }
     for &id in &chain.strays {
         storage.remove(&segment::file_name(id)).map_err(io("remove an unused segment"))?;

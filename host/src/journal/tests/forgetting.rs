@@ -52,7 +52,7 @@ fn a_stalled_stream_does_not_pin_segments() {
     drop(log);
     let (mut log, recovered) = open(&disk).unwrap();
     assert!(recovered.lost.is_empty() && recovered.quarantined.is_empty());
-    assert_eq!(recovered.streams[0].undelivered, [open_seal.clone()]);
+    assert_eq!(recovered.streams[0].undelivered, std::slice::from_ref(&open_seal));
     assert_eq!((recovered.streams[0].next, recovered.streams[1].next), (60, 60));
     check(&log);
     one(&mut log, Action::Delivered(stalled, Delivered { id: open_seal.id })).unwrap();
