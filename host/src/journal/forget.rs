@@ -169,8 +169,11 @@ impl Log {
         if copies.is_empty() {
             copies.extend(self.seals_in(id).into_iter().map(Action::CopySeal));
         }
-        // Nothing to copy although something is alive: damage keeps it, learned at the next step.
-        !copies.is_empty() && self.commit_all(copies, now_ms).is_ok() || self.shared.lock().damaged.contains(&id)
+        let is_damaged = self.shared.lock().damaged.contains(&id);
+        let has_copied = !copies.is_empty() && self.commit_all(copies, now_ms).is_ok();
+        // Without progress the next look waits until something is freed.
+        self.needs_upkeep = has_copied || is_damaged;
+        self.needs_upkeep
     }
 
     fn leftovers(&self, id: u64) -> Vec<(StreamId, u64, super::index::Entry, Arc<super::shared::SegmentFile>)> {
