@@ -10,7 +10,7 @@ use hydrant_tests::environment::{repository, target_directory, text};
 use hydrant_tests::host::{Host, Setup};
 
 /// Pinned: a test must not change because a client was released.
-const REQUIREMENTS: [&str; 2] = ["boto3==1.44.5", "awscli==1.46.5"];
+const REQUIREMENTS: [&str; 2] = ["boto3==1.43.11", "awscli==1.45.11"];
 
 /// Line 4: boto3 creates, describes, lists, puts, updates and deletes, and sees the errors it knows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

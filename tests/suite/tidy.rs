@@ -108,8 +108,10 @@ fn nothing_is_unfinished_skipped_or_slept() {
         let mut may_sleep = may_sleep;
         for (line, text) in lines_without_comments(&file) {
             may_sleep &= !text.trim_start().starts_with("mod tests {");
+            // A macro that expands in other people's crates cannot know which of their lints would fire.
+            let is_macro = text.contains("generated\")]") && shown(&file).starts_with("plugins/sdk/");
             for word in words.iter().filter(|word| text.contains(word.as_str())) {
-                if !(may_sleep && word.contains("sleep")) {
+                if !(may_sleep && word.contains("sleep") || is_macro && word.contains("low(")) {
                     wrong.push(format!("{}:{line}: {word}", shown(&file)));
                 }
             }

@@ -90,10 +90,8 @@ fn attempt(
         &rebased
     };
     let payload = &records.payload()[start as usize..end as usize];
-    let batch = BatchIn {
-        records: RecordsIn { payload, ends, columns: &columns },
-        arrived_ms: &arrived_ms[inputs.clone()],
-    };
+    let batch =
+        BatchIn { records: RecordsIn { payload, ends, columns: &columns }, arrived_ms: &arrived_ms[inputs.clone()] };
     let began = Instant::now();
     let answer = call.run(plugin.log(stream), batch);
     plugin.metrics().calls.inc();

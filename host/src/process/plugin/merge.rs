@@ -281,8 +281,13 @@ mod tests {
 
     fn mixed(outcomes: &[u8], outputs: Records, inputs: &[u32]) -> Fate {
         let stray_outputs = inputs.iter().any(|&input| outcomes[input as usize] != REPLACE);
-        let checked =
-            Checked { outcomes: outcomes.to_vec(), outputs, inputs: inputs.to_vec(), refused: Vec::new(), stray_outputs };
+        let checked = Checked {
+            outcomes: outcomes.to_vec(),
+            outputs,
+            inputs: inputs.to_vec(),
+            refused: Vec::new(),
+            stray_outputs,
+        };
         Fate::Mixed(checked)
     }
 

@@ -293,7 +293,8 @@ impl Registry {
     fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>) -> Plugin {
         let limits = self.settings.limits.clone();
         let mut meters = lock(&self.meters);
-        let meter = meters.entry(version.name.clone()).or_insert_with(|| Arc::new(Meter::new(limits.log_bytes_per_minute)));
+        let meter =
+            meters.entry(version.name.clone()).or_insert_with(|| Arc::new(Meter::new(limits.log_bytes_per_minute)));
         let short = version.digest.get(..12).unwrap_or(&version.digest);
         Plugin {
             label: format!("{}@{short}", version.name).into(),

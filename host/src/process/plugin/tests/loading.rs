@@ -70,7 +70,10 @@ fn a_name_that_is_none_is_refused() {
     let host = rig.start();
     assert_eq!(host.list().len(), 1);
     let problems = host.problems();
-    assert!(problems.len() == 2 && problems.iter().all(|problem| problem.what.contains("no plugin name")), "{problems:?}");
+    assert!(
+        problems.len() == 2 && problems.iter().all(|problem| problem.what.contains("no plugin name")),
+        "{problems:?}"
+    );
 }
 
 /// A component made beforehand is as good as the module that cargo makes.
