@@ -403,12 +403,12 @@ mod tests {
         let mut payload = Vec::new();
         for text in texts {
             payload.extend_from_slice(text.as_bytes());
-            ends.push(payload.len() as u32);
+            ends.push(u32::try_from(payload.len()).unwrap());
         }
         let columns = column.into_iter().map(|(name, values)| Column {
             name: name.to_owned(),
             dictionary: values.iter().map(|&value| value.to_owned()).collect(),
-            codes: (1..=texts.len() as u32).collect(),
+            codes: (1..).take(texts.len()).collect(),
         });
         Records::new(payload.into(), ends, columns.collect()).unwrap()
     }
