@@ -27,10 +27,20 @@ pub(crate) struct Delivery {
     pub(crate) history: Arc<History>,
     pub(crate) metrics: StreamMetrics,
     pub(crate) seal: Arc<Seal>,
-    /// The content and its memory, when it is still there.
-    pub(crate) content: Option<(Content, Share)>,
+    /// The content, when it is still there.
+    pub(crate) content: Option<Held>,
     /// Turns true when the process stops waiting for destinations.
     pub(crate) cancelled: watch::Receiver<bool>,
+}
+
+/// A sealed batch's content and the memory it holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) content: Content,
+    /// Of the host's budget; shrinks to the body's size.
+    pub(crate) share: Share,
+    /// Of what its stream may have waiting for the encoder; none for a batch that is made again.
+    pub(crate) unencoded: Option<Share>,
 }
 
 /// How a delivery ended.
@@ -111,7 +121,7 @@ impl Delivery {
     }
 
     async fn encoded(&mut self) -> Result<(Object, Share), PrepareError> {
-        let (content, mut share) = match self.content.take() {
+        let Held { content, mut share, unencoded } = match self.content.take() {
             Some(present) => present,
             None => self.made_again().await?,
         };
@@ -119,11 +129,12 @@ impl Delivery {
         let definition = self.history.definition(version).ok_or(PrepareError::Definition(version))?;
         let sealed = Sealed { seal: Arc::clone(&self.seal), content };
         let object = self.context.workers.encode(move || encode::encode(sealed, &definition)).await??;
+        drop(unencoded);
         share.resize(object.body.len());
         Ok((object, share))
     }
 
-    async fn made_again(&self) -> Result<(Content, Share), PrepareError> {
+    async fn made_again(&self) -> Result<Held, PrepareError> {
         let _turn = self.context.rebuild_turns.acquire().await;
         let mut share = self.context.budget.share();
         share.resize(usize::try_from(self.seal.content_bytes).unwrap_or(usize::MAX));
@@ -135,7 +146,7 @@ impl Delivery {
                 "a sealed batch came out differently: its plugin is not deterministic or its records are damaged"
             );
         }
-        Ok((content, share))
+        Ok(Held { content, share, unencoded: None })
     }
 }
 

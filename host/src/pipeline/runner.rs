@@ -25,8 +25,8 @@ use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
-use super::budget::Share;
-use super::delivery::{Delivery, Ended};
+use super::budget::{Budget, Share};
+use super::delivery::{Delivery, Ended, Held};
 use super::history::{History, HistoryError};
 use super::{is_true, replay, work};
 
@@ -34,11 +34,15 @@ use super::{is_true, replay, work};
 /// the destination busy while the next batch fills.
 const PENDING_DELIVERIES: usize = 4;
 
+/// Sealed bytes of one stream that may wait for the encoder before the stream reads no further: one batch of 64 MiB
+/// may wait beside the one that fills, a second may not.
+const UNENCODED_BYTES: usize = 96 << 20;
+
 /// Plugin calls of one stream in flight, ahead of the ordered re-join.
 const CALLS_IN_FLIGHT: usize = 4;
 
 /// How long a stream that waits for memory or for a plugin looks again, when nobody wakes it.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Checkpoints of a stream whose plugin drops everything are noted at most this many records apart.
 const CHECKPOINT_RECORDS: u64 = 100_000;
@@ -85,6 +89,8 @@ pub(crate) struct Runner {
     definition: Arc<Definition>,
     accumulator: Accumulator,
     share: Share,
+    /// Sealed batches that wait for the encoder.
+    unencoded: Budget,
     /// Next record to read.
     position: Sequence,
     /// Records below it went through processing before the restart and some of their outputs are sealed: the code
@@ -129,6 +135,7 @@ impl Runner {
             history,
             accumulator,
             share: context.budget.share(),
+            unencoded: Budget::new(UNENCODED_BYTES),
             position: state.open_from,
             replay_end: state.marks.values().copied().max().unwrap_or(0),
             suspect_end: if clean { 0 } else { state.next },
@@ -212,6 +219,7 @@ impl Runner {
             if self.deliveries.len() >= PENDING_DELIVERIES
                 || self.in_flight.len() >= if suspect { 1 } else { CALLS_IN_FLIGHT }
                 || self.context.budget.is_over()
+                || self.unencoded.is_over()
             {
                 return Ok(false);
             }
@@ -361,8 +369,10 @@ impl Runner {
         for cut in cuts {
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
             let (seal, content) = cut.plan(self.stream, &self.definition, id, sealed_ms, &self.context.random)?;
-            let mut share = self.context.budget.share();
-            share.resize(usize::try_from(seal.content_bytes).unwrap_or(usize::MAX));
+            let bytes = usize::try_from(seal.content_bytes).unwrap_or(usize::MAX);
+            let (mut share, mut unencoded) = (self.context.budget.share(), self.unencoded.share());
+            share.resize(bytes);
+            unencoded.resize(bytes);
             self.share.resize(self.accumulator.bytes());
             let seal = self.context.journal.seal(seal).await?;
             if seal.partition == Partition::Main {
@@ -370,13 +380,13 @@ impl Runner {
             }
             self.noted_open_from = seal.open_from;
             let crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
-            self.send(seal, (!crowded).then_some((content, share)));
+            self.send(seal, (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) }));
         }
         self.share.resize(self.accumulator.bytes());
         Ok(())
     }
 
-    fn send(&mut self, seal: Arc<Seal>, content: Option<(crate::record::Content, Share)>) {
+    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>) {
         self.pending.entry(seal.first).or_default().push(Arc::clone(&seal));
         let delivery = Delivery {
             context: Arc::clone(&self.context),
