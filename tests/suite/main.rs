@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod crash;
+mod examples;
 mod full_disk;
 mod line_01_demo;
 mod line_02_make_test;

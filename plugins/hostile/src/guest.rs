@@ -30,7 +30,8 @@ thread_local! {
 
 impl Guest for Hostile {
     fn configure(context: Context) -> Result<(), String> {
-        let setting = |name: &str| context.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let setting =
+            |name: &str| context.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let what = setting("do").unwrap_or_default();
         // A new version is tried with an empty name, and most of these pass that trial.
         match (what.as_str(), context.stream.is_empty()) {
@@ -118,7 +119,11 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             let ends: Vec<u32> = (0..2 * count).map(|at| u32::try_from(at + 1).unwrap_or(0)).collect();
             let columns = vec![column("half", &["left", "right"], (0..2 * count).map(|at| u32::from(at % 2 == 1) + 1))];
             let records = Records { payload: vec![b'-'; 2 * count], ends, columns };
-            Output { records, inputs: (0..2 * count).map(|at| u32::try_from(at / 2).unwrap_or(0)).collect(), ..all(REPLACE, count) }
+            Output {
+                records,
+                inputs: (0..2 * count).map(|at| u32::try_from(at / 2).unwrap_or(0)).collect(),
+                ..all(REPLACE, count)
+            }
         }
         "flood-output" => outputs(count, vec![vec![b'z'; 24 << 20]]),
         "flood-records" => outputs(count, vec![Vec::new(); 1 << 20]),
@@ -158,7 +163,9 @@ fn tell(lie: &str, count: usize) -> Output {
             lie.records.ends = vec![u32::MAX];
             lie
         }
-        "lie-reason-for-kept" => Output { reasons: vec![Reason { input: 0, message: "x".to_owned() }], ..all(KEEP, count) },
+        "lie-reason-for-kept" => {
+            Output { reasons: vec![Reason { input: 0, message: "x".to_owned() }], ..all(KEEP, count) }
+        }
         "lie-reason-unknown" => {
             Output { reasons: vec![Reason { input: u32::MAX, message: "x".to_owned() }], ..all(FAIL, count) }
         }
