@@ -145,7 +145,7 @@ impl Watch {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !is_read(event.kind)) {
                 // Full means that a look is due anyway.
-                drop(signal.try_send(()));
+                let _due_anyway = signal.try_send(());
             }
         });
         let watcher = watcher.and_then(|mut watcher| {

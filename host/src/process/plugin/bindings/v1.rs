@@ -91,6 +91,7 @@ pub(in super::super) const DROP: u8 = 2;
 pub(in super::super) const FAIL: u8 = 3;
 
 /// `log.level`.
+#[expect(dead_code, reason = "every variant is made by lifting, which the compiler does not see")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
