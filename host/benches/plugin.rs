@@ -1,6 +1,11 @@
 //! What does a plugin cost per record? Keep-all shows the boundary, the JSON edit shows the guest; native Rust beside
 //! them. Prints nanoseconds per record at batches of 1, 50, 500 and 4,000; one thread, medians of several runs.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a benchmark prints, and stops when something is amiss")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a benchmark prints, and stops when something is amiss"
+)]
 
 #[path = "../src/process/plugin/guests.rs"]
 mod guests;
@@ -12,8 +17,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hydrant::definition::{Compression, Definition, Processor, S3Destination};
-use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::process::Chain;
+use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
 use hydrant::telemetry::Telemetry;
 
@@ -35,7 +40,10 @@ fn main() {
     let host = PluginHost::start(settings, Telemetry::new()).unwrap();
     let chains = BTreeMap::from(["keep", "edit"].map(|name| (name, chain(&host, name))));
 
-    println!("{:<24}{:>12}{:>12}{:>12}{:>12}", "ns per record, batch of", BATCHES[0], BATCHES[1], BATCHES[2], BATCHES[3]);
+    println!(
+        "{:<24}{:>12}{:>12}{:>12}{:>12}",
+        "ns per record, batch of", BATCHES[0], BATCHES[1], BATCHES[2], BATCHES[3]
+    );
     row("keep all, plugin", |batch| drop(black_box(chains["keep"].apply(batch))));
     row("JSON edit, plugin", |batch| drop(black_box(chains["edit"].apply(batch))));
     row("JSON edit, native", |batch| drop(black_box(edit(&batch))));

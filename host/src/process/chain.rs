@@ -194,7 +194,8 @@ impl Flow {
                     lambda_arn: None,
                     plugin: None,
                 };
-                let inputs: std::collections::BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
+                let inputs: std::collections::BTreeSet<u32> =
+                    (0..self.records.len()).map(|at| self.origin(at)).collect();
                 self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
             }
         }

@@ -8,7 +8,7 @@ use bindings::exports::hydrant::transform::transform::Guest;
 use bindings::hydrant::transform::log;
 use bindings::hydrant::transform::types::{Batch, Column, Context, Output, Reason, Records};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 
 const KEEP: u8 = 0;
@@ -26,11 +26,14 @@ struct Orders {
 
 thread_local! {
     static ORDERS: RefCell<Orders> = RefCell::default();
+    /// Set by a batch for the next one to find.
+    static CALLED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Guest for Hostile {
     fn configure(context: Context) -> Result<(), String> {
-        let setting = |name: &str| context.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let setting =
+            |name: &str| context.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let what = setting("do").unwrap_or_default();
         // A new version is tried with an empty name, and most of these pass that trial.
         match (what.as_str(), context.stream.is_empty()) {
@@ -86,6 +89,14 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             while core::arch::wasm32::memory_grow(0, 16) != usize::MAX {}
             keep_all(count)
         }
+        "remember" => {
+            let start = core::arch::wasm32::memory_grow(0, 16) << 16;
+            // SAFETY: the sixteen pages were just made, and nothing else knows of them.
+            let fresh = unsafe { std::slice::from_raw_parts_mut(start as *mut u8, 16 << 16) };
+            let clean = fresh.iter().all(|&byte| byte == 0) && !CALLED.replace(true);
+            fresh.fill(0xaa);
+            if clean { keep_all(count) } else { all(FAIL, count) }
+        }
         "log" => {
             log::log(log::Level::Warn, "plain\nforged line\u{1b}[31m\u{202e}");
             log::write(true, b"half a ");
@@ -118,7 +129,11 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             let ends: Vec<u32> = (0..2 * count).map(|at| u32::try_from(at + 1).unwrap_or(0)).collect();
             let columns = vec![column("half", &["left", "right"], (0..2 * count).map(|at| u32::from(at % 2 == 1) + 1))];
             let records = Records { payload: vec![b'-'; 2 * count], ends, columns };
-            Output { records, inputs: (0..2 * count).map(|at| u32::try_from(at / 2).unwrap_or(0)).collect(), ..all(REPLACE, count) }
+            Output {
+                records,
+                inputs: (0..2 * count).map(|at| u32::try_from(at / 2).unwrap_or(0)).collect(),
+                ..all(REPLACE, count)
+            }
         }
         "flood-output" => outputs(count, vec![vec![b'z'; 24 << 20]]),
         "flood-records" => outputs(count, vec![Vec::new(); 1 << 20]),
@@ -158,7 +173,9 @@ fn tell(lie: &str, count: usize) -> Output {
             lie.records.ends = vec![u32::MAX];
             lie
         }
-        "lie-reason-for-kept" => Output { reasons: vec![Reason { input: 0, message: "x".to_owned() }], ..all(KEEP, count) },
+        "lie-reason-for-kept" => {
+            Output { reasons: vec![Reason { input: 0, message: "x".to_owned() }], ..all(KEEP, count) }
+        }
         "lie-reason-unknown" => {
             Output { reasons: vec![Reason { input: u32::MAX, message: "x".to_owned() }], ..all(FAIL, count) }
         }

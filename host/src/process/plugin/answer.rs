@@ -258,10 +258,8 @@ mod tests {
     #[test]
     fn what_is_wrong_about_one_input_costs_that_input_alone() {
         let mut mixed = answer(&[KEEP, REPLACE, DROP, FAIL, 7, KEEP, FAIL], &[("a", 0), ("b", 2)]);
-        mixed.reasons = vec![
-            Reason { input: 6, message: "ö".repeat(REASON_BYTES) },
-            Reason { input: 3, message: "no".to_owned() },
-        ];
+        mixed.reasons =
+            vec![Reason { input: 6, message: "ö".repeat(REASON_BYTES) }, Reason { input: 3, message: "no".to_owned() }];
         let Verdict::Mixed(checked) = check(mixed, 7, &Limits::default()).unwrap() else { panic!("mixed") };
         let codes: Vec<_> = checked.refused.iter().map(|(input, code, _)| (*input, *code)).collect();
         assert_eq!(codes, [(0, INVALID), (1, MISSING), (2, INVALID), (3, FAILED), (4, INVALID), (6, FAILED)]);

@@ -80,9 +80,13 @@ impl LoadError {
             Self::NoWorld => "build it with a Hydrant SDK; in Rust: hydrant_plugin::plugin!(transform)",
             Self::Encode(_) => "build for a target without WASI, such as wasm32-unknown-unknown",
             Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
-            Self::Import(_) => "remove what needs it (files, network, clock, environment), or build for a target without WASI",
+            Self::Import(_) => {
+                "remove what needs it (files, network, clock, environment), or build for a target without WASI"
+            }
             Self::Version { .. } => "build it with the SDK of this host's release",
-            Self::MissingExport(_) => "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports",
+            Self::MissingExport(_) => {
+                "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports"
+            }
             Self::Trial(_) => "correct the plugin's settings or its start-up code; its log lines say more",
         }
     }

@@ -117,7 +117,7 @@ impl<'a> Merger<'a> {
         let Part { inputs, attempts, fate } = part;
         let first = offset(inputs.start);
         match fate {
-            Fate::KeptAll => self.copy(self.input, inputs, |at| offset(at)),
+            Fate::KeptAll => self.copy(self.input, inputs, offset),
             Fate::Refused(code, message) => {
                 let refuse = |at| Refused { input: offset(at), code, message: message.clone(), attempts };
                 self.refused.extend(inputs.map(refuse));
@@ -138,7 +138,7 @@ impl<'a> Merger<'a> {
         let mut output = 0;
         while at < outcomes.len() {
             let kept = outcomes[at..].iter().take_while(|&&outcome| outcome == KEEP).count();
-            self.copy(input, first + at..first + at + kept, |at| offset(at));
+            self.copy(input, first + at..first + at + kept, offset);
             at += kept;
             let others = outcomes[at..].iter().take_while(|&&outcome| outcome != KEEP).count();
             let of_these = checked.inputs[output..].partition_point(|&input| (input as usize) < at + others);
@@ -281,8 +281,13 @@ mod tests {
 
     fn mixed(outcomes: &[u8], outputs: Records, inputs: &[u32]) -> Fate {
         let stray_outputs = inputs.iter().any(|&input| outcomes[input as usize] != REPLACE);
-        let checked =
-            Checked { outcomes: outcomes.to_vec(), outputs, inputs: inputs.to_vec(), refused: Vec::new(), stray_outputs };
+        let checked = Checked {
+            outcomes: outcomes.to_vec(),
+            outputs,
+            inputs: inputs.to_vec(),
+            refused: Vec::new(),
+            stray_outputs,
+        };
         Fate::Mixed(checked)
     }
 

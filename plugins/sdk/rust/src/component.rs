@@ -44,7 +44,7 @@ macro_rules! __component {
                     $crate::component::apply(&SLOT, batch)
                 }
             }
-            $crate::component::bindings::export!(Exported with_types_in $crate::component::bindings);
+    $crate::component::bindings::export!(Exported with_types_in $crate::component::bindings);
         };
     };
 }

@@ -73,6 +73,7 @@ const CASES: &[(&str, Cost)] = &[
     ("lie-replace-without-output", All(MISSING, "replaced by no output")),
     // No lies, but seldom said.
     ("fail", All(FAILED, "")),
+    ("remember", Nothing),
     ("split", Doubled),
 ];
 
@@ -146,7 +147,8 @@ fn every_misbehaviour_meets_its_limit_and_costs_the_poison_record_only() {
 fn no_behaviour_is_left_untested() {
     let source = include_str!("../../../../../plugins/hostile/src/lib.rs");
     let list = source.split_once("= &[").unwrap().1.split_once("];").unwrap().0;
-    let known: BTreeSet<&str> = list.split(',').map(|word| word.trim().trim_matches('"')).filter(|word| !word.is_empty()).collect();
+    let known: BTreeSet<&str> =
+        list.split(',').map(|word| word.trim().trim_matches('"')).filter(|word| !word.is_empty()).collect();
     let tested: BTreeSet<&str> = CASES.iter().map(|(behaviour, _)| *behaviour).collect();
     assert!(known.len() > 30, "{known:?}");
     assert_eq!(known, tested);
@@ -175,7 +177,8 @@ fn several_poison_records_are_told_from_the_rest() {
     rig.configure("abort", &[("do", "abort"), ("when", "poison")]);
     rig.install("abort", "hostile");
     let host = rig.start();
-    let records: Vec<String> = (0..200).map(|at| if at % 37 == 5 { format!("poison {at}") } else { at.to_string() }).collect();
+    let records: Vec<String> =
+        (0..200).map(|at| if at % 37 == 5 { format!("poison {at}") } else { at.to_string() }).collect();
     let made = chain(&host, vec![plugin("abort")]).apply(batch(&records));
     let rejected: Vec<u64> = made.rejected.iter().map(|rejected| rejected.sequence - 100).collect();
     assert_eq!(rejected, [5, 42, 79, 116, 153, 190]);
@@ -197,6 +200,23 @@ fn a_batch_after_a_fault_is_processed_as_if_nothing_had_been() {
     }
     let metrics = rig.telemetry.plugin("hoard");
     assert!(metrics.faults.get() >= 6 && metrics.calls.get() > metrics.faults.get());
+}
+
+/// Row P10: an instance finds its memory as the component says, whatever ran in its slot before.
+#[test]
+fn nothing_is_left_of_the_batch_before() {
+    let mut rig = Rig::new();
+    for name in ["one", "two"] {
+        rig.configure(name, &[("do", "remember")]);
+        rig.install(name, "hostile");
+    }
+    let host = rig.start();
+    let chains = ["one", "two"].map(|name| chain(&host, vec![plugin(name)]));
+    for _ in 0..200 {
+        for chain in &chains {
+            assert_eq!(chain.apply(batch(&["x"])).rejected, []);
+        }
+    }
 }
 
 /// Row P5: lines are labelled, bounded and cannot be forged.

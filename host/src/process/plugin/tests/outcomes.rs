@@ -63,7 +63,10 @@ fn one_record_becomes_many_with_columns() {
 fn a_delimiter_follows_each_record_that_is_left() {
     let host = bench_host();
     let delimited = chain(&host, vec![delimiter("\n")]).apply(batch(&["a", "", "b\n"]));
-    assert_eq!((delimited.outputs.payload().as_ref(), &delimited.origins), (b"a\n\nb\n\n".as_slice(), &Origins::Identity));
+    assert_eq!(
+        (delimited.outputs.payload().as_ref(), &delimited.origins),
+        (b"a\n\nb\n\n".as_slice(), &Origins::Identity)
+    );
     let both = chain(&host, vec![plugin("bench"), delimiter("\n")]);
     let made = both.apply(batch(&[r#"{"level":"debug"}"#, r#"{"level":"info"}"#, "x"]));
     assert_eq!(texts(&made), ["{\"level\":\"info\",\"pipeline\":\"hydrant\"}\n"]);
@@ -93,7 +96,25 @@ fn a_chain_without_processors_is_the_identity() {
     assert!(!chain(&host, vec![delimiter("\n")]).is_identity() && !chain(&host, vec![plugin("keep")]).is_identity());
     let batch = batch(&["a", "b"]);
     let made = chain(&host, Vec::new()).apply(batch.clone());
-    assert_eq!((made.outputs.payload().as_ptr(), made.outputs), (batch.records.payload().as_ptr(), batch.records.clone()));
+    assert_eq!(
+        (made.outputs.payload().as_ptr(), made.outputs),
+        (batch.records.payload().as_ptr(), batch.records.clone())
+    );
+}
+
+/// More batches at once than there are slots wait for one another.
+#[test]
+fn more_threads_than_slots_all_get_their_answer() {
+    let host = bench_host();
+    let chain = chain(&host, vec![plugin("bench")]);
+    let records = batch(&vec![r#"{"level":"info"}"#; 200]);
+    let expected = chain.apply(records.clone());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| chain.apply(records.clone()))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), expected);
+        }
+    });
 }
 
 #[test]
