@@ -8,7 +8,7 @@ use bindings::exports::hydrant::transform::transform::Guest;
 use bindings::hydrant::transform::log;
 use bindings::hydrant::transform::types::{Batch, Column, Context, Output, Reason, Records};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 
 const KEEP: u8 = 0;
@@ -26,6 +26,8 @@ struct Orders {
 
 thread_local! {
     static ORDERS: RefCell<Orders> = RefCell::default();
+    /// Set by a batch for the next one to find.
+    static CALLED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Guest for Hostile {
@@ -86,6 +88,14 @@ fn misbehave(what: &str, batch: Batch) -> Output {
         "hoard-quietly" => {
             while core::arch::wasm32::memory_grow(0, 16) != usize::MAX {}
             keep_all(count)
+        }
+        "remember" => {
+            let start = core::arch::wasm32::memory_grow(0, 16) << 16;
+            // SAFETY: the sixteen pages were just made, and nothing else knows of them.
+            let fresh = unsafe { std::slice::from_raw_parts_mut(start as *mut u8, 16 << 16) };
+            let clean = fresh.iter().all(|&byte| byte == 0) && !CALLED.replace(true);
+            fresh.fill(0xaa);
+            if clean { keep_all(count) } else { all(FAIL, count) }
         }
         "log" => {
             log::log(log::Level::Warn, "plain\nforged line\u{1b}[31m\u{202e}");

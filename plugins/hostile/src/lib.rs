@@ -36,6 +36,7 @@ pub const BEHAVIOURS: &[&str] = &[
     "log",
     "overflow-stack",
     "panic",
+    "remember",
     "spin",
     "spin-bulk",
     "split",

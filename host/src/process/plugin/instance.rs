@@ -43,7 +43,8 @@ impl Call<'_> {
     }
 
     fn run_in(&self, sandbox: &Sandbox, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
-        let output_bytes = self.allowance(&batch);
+        let records = &batch.records;
+        let output_bytes = allowance(self.limits, self.output_bytes, records.payload.len(), records.ends.len());
         let limiter = Limiter {
             memory_bytes: self.limits.memory_bytes,
             table_elements: self.limits.table_elements,
@@ -88,13 +89,12 @@ impl Call<'_> {
     fn fault(&self, error: &wasmtime::Error, output_bytes: usize) -> Fault {
         Fault::from_engine(error, self.deadline.as_millis(), output_bytes)
     }
+}
 
-    /// Bytes that may cross to the host in one go: payload, offsets, outcomes, reasons.
-    fn allowance(&self, batch: &BatchIn<'_>) -> usize {
-        let amplified = batch.records.payload.len().saturating_mul(self.limits.amplification);
-        let payload = amplified.max(AMPLIFICATION_FLOOR_BYTES).min(self.output_bytes);
-        payload.saturating_add(batch.records.ends.len().saturating_mul(RECORD_OVERHEAD_BYTES))
-    }
+/// Bytes that may cross to the host in one go, an answer or a log line: counted by the engine before they are copied.
+fn allowance(limits: &Limits, left_bytes: usize, payload_bytes: usize, record_count: usize) -> usize {
+    let amplified = payload_bytes.saturating_mul(limits.amplification).max(AMPLIFICATION_FLOOR_BYTES);
+    amplified.min(left_bytes).saturating_add(record_count.saturating_mul(RECORD_OVERHEAD_BYTES))
 }
 
 /// Runs what a guest can reach, so that a panic in the host costs that guest its batch and nothing else (row P6).
@@ -168,6 +168,21 @@ mod tests {
     fn a_host_panic_is_a_fault_of_the_call() {
         let contained = contain::<()>(|| panic!("a bug of ours"));
         assert!(matches!(contained, Err(Fault::HostPanic)), "{contained:?}");
+    }
+
+    /// Row P4: short inputs may always become a little, long ones only so many times longer, none more than is left.
+    #[test]
+    fn an_answer_may_be_so_much_longer_than_its_question() {
+        let limits = Limits { amplification: 4, ..Limits::default() };
+        let cases = [
+            (0, usize::MAX, AMPLIFICATION_FLOOR_BYTES),
+            (AMPLIFICATION_FLOOR_BYTES, usize::MAX, 4 * AMPLIFICATION_FLOOR_BYTES),
+            (AMPLIFICATION_FLOOR_BYTES, 5_000, 5_000),
+        ];
+        for (payload_bytes, left_bytes, expected) in cases {
+            assert_eq!(allowance(&limits, left_bytes, payload_bytes, 0), expected);
+            assert_eq!(allowance(&limits, left_bytes, payload_bytes, 10), expected + 10 * RECORD_OVERHEAD_BYTES);
+        }
     }
 
     /// Row P3: memories count together, and one denial is remembered.

@@ -43,7 +43,11 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
                 parts.push(Part { inputs, attempts, fate: Fate::Mixed(checked) });
             }
             Err(fault) => {
-                recovery_ends.get_or_insert_with(|| Instant::now() + limits.recovery);
+                recovery_ends.get_or_insert_with(|| {
+                    // Once per batch: a plugin that fails every record must not fill the log with it.
+                    tracing::warn!(plugin = %plugin, stream, records = inputs.len(), "plugin failed a batch: {fault}");
+                    Instant::now() + limits.recovery
+                });
                 plugin.metrics().faults.inc();
                 let lone = inputs.len() <= 1;
                 match fault.again() {
@@ -55,7 +59,6 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
                     }
                     _ => {
                         let message = format!("{plugin} {fault}");
-                        tracing::warn!(plugin = %plugin, stream, records = inputs.len(), "plugin failed records: {fault}");
                         parts.push(Part { inputs, attempts, fate: Fate::Refused(fault.code(), message) });
                     }
                 }

@@ -204,7 +204,7 @@ pub(super) struct Registry {
     store: Store,
     telemetry: Arc<Telemetry>,
     current: Mutex<BTreeMap<String, PluginVersion>>,
-    compiled: Mutex<Cache>,
+    compiled: Mutex<Cache<Compiled>>,
     meters: Mutex<HashMap<String, Arc<Meter>>>,
     problems: Mutex<BTreeMap<PathBuf, Problem>>,
     changed: watch::Sender<u64>,
@@ -309,21 +309,27 @@ impl Registry {
 }
 
 /// Compiled components by digest; the one unused for longest goes first.
-#[derive(Debug, Default)]
-struct Cache {
-    entries: HashMap<String, (u64, Arc<Compiled>)>,
+#[derive(Debug)]
+struct Cache<T> {
+    entries: HashMap<String, (u64, Arc<T>)>,
     uses: u64,
 }
 
-impl Cache {
-    fn find(&mut self, digest: &str) -> Option<Arc<Compiled>> {
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), uses: 0 }
+    }
+}
+
+impl<T> Cache<T> {
+    fn find(&mut self, digest: &str) -> Option<Arc<T>> {
         self.uses += 1;
         let (used, compiled) = self.entries.get_mut(digest)?;
         *used = self.uses;
         Some(Arc::clone(compiled))
     }
 
-    fn keep(&mut self, digest: &str, compiled: Arc<Compiled>) {
+    fn keep(&mut self, digest: &str, compiled: Arc<T>) {
         self.uses += 1;
         self.entries.insert(digest.to_owned(), (self.uses, compiled));
         while self.entries.len() > COMPILED_COUNT {
@@ -341,3 +347,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A JavaScript component takes some 37 MB compiled; a Rust one 0.4.
 const COMPILED_COUNT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_forgets_what_was_unused_for_longest() {
+        let mut cache = Cache::default();
+        for at in 0..COMPILED_COUNT {
+            cache.keep(&at.to_string(), Arc::new(at));
+        }
+        assert_eq!(cache.find("0").as_deref(), Some(&0));
+        cache.keep("new", Arc::new(0));
+        assert!(cache.find("0").is_some() && cache.find("1").is_none() && cache.find("new").is_some());
+        assert_eq!(cache.entries.len(), COMPILED_COUNT);
+    }
+}

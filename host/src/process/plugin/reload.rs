@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::component::LoadError;
 use super::registry::{Problem, Registry};
 use super::store::read;
 
@@ -85,7 +86,13 @@ impl Scanner {
             self.complain(file, "its name is no plugin name".to_owned(), rule);
             return;
         }
-        let bytes = match read(file, self.registry.settings.limits.component_bytes) {
+        let limit = self.registry.settings.limits.component_bytes;
+        if before.length > limit {
+            let error = LoadError::TooLarge { bytes: before.length, limit };
+            self.complain(file, error.to_string(), error.remedy());
+            return;
+        }
+        let bytes = match read(file, limit) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.complain(file, format!("it cannot be read: {error}"), "let the host read it");

@@ -37,7 +37,7 @@ pub struct Limits {
     pub recovery: Duration,
     /// Bytes that one batch may be transformed to. At most 1 GiB.
     pub output_bytes: usize,
-    /// How many times longer than its input an output may be; short inputs may always become [`AMPLIFICATION_FLOOR_BYTES`].
+    /// How many times longer than its input an output may be; short inputs may always become a megabyte.
     pub amplification: usize,
     /// Records that one batch may be transformed to.
     pub output_records: usize,

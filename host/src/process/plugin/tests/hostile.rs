@@ -73,6 +73,7 @@ const CASES: &[(&str, Cost)] = &[
     ("lie-replace-without-output", All(MISSING, "replaced by no output")),
     // No lies, but seldom said.
     ("fail", All(FAILED, "")),
+    ("remember", Nothing),
     ("split", Doubled),
 ];
 
@@ -199,6 +200,23 @@ fn a_batch_after_a_fault_is_processed_as_if_nothing_had_been() {
     }
     let metrics = rig.telemetry.plugin("hoard");
     assert!(metrics.faults.get() >= 6 && metrics.calls.get() > metrics.faults.get());
+}
+
+/// Row P10: an instance finds its memory as the component says, whatever ran in its slot before.
+#[test]
+fn nothing_is_left_of_the_batch_before() {
+    let mut rig = Rig::new();
+    for name in ["one", "two"] {
+        rig.configure(name, &[("do", "remember")]);
+        rig.install(name, "hostile");
+    }
+    let host = rig.start();
+    let chains = ["one", "two"].map(|name| chain(&host, vec![plugin(name)]));
+    for _ in 0..200 {
+        for chain in &chains {
+            assert_eq!(chain.apply(batch(&["x"])).rejected, []);
+        }
+    }
 }
 
 /// Row P5: lines are labelled, bounded and cannot be forged.

@@ -47,7 +47,7 @@ fn a_file_over_the_size_limit_is_refused_before_it_is_read_whole() {
     rig.settings.limits.component_bytes = 1_000;
     rig.install("bench", "bench");
     let problems = rig.start().problems();
-    assert!(problems[0].what.contains("1001 bytes, more than the allowed 1000"), "{problems:?}");
+    assert!(problems[0].what.contains("bytes, more than the allowed 1000"), "{problems:?}");
 }
 
 /// Row P3: a guest that begins with more memory than it may have is not even tried on records.
@@ -74,6 +74,19 @@ fn a_name_that_is_none_is_refused() {
         problems.len() == 2 && problems.iter().all(|problem| problem.what.contains("no plugin name")),
         "{problems:?}"
     );
+}
+
+/// What a folder holds beyond the limit is refused by name, and is not read.
+#[test]
+fn a_folder_of_too_many_files_is_read_in_part() {
+    let rig = Rig::new();
+    for at in 0..1_001 {
+        rig.write(&format!("noise-{at:04}"), b"noise");
+    }
+    let problems = rig.start().problems();
+    assert_eq!(problems.len(), 1_001);
+    assert!(problems[999].what.contains("not WebAssembly"), "{}", problems[999]);
+    assert!(problems[1_000].what.contains("more than 1000 plugins"), "{}", problems[1_000]);
 }
 
 /// A component made beforehand is as good as the module that cargo makes.

@@ -102,6 +102,21 @@ fn a_chain_without_processors_is_the_identity() {
     );
 }
 
+/// More batches at once than there are slots wait for one another.
+#[test]
+fn more_threads_than_slots_all_get_their_answer() {
+    let host = bench_host();
+    let chain = chain(&host, vec![plugin("bench")]);
+    let records = batch(&vec![r#"{"level":"info"}"#; 200]);
+    let expected = chain.apply(records.clone());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| chain.apply(records.clone()))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), expected);
+        }
+    });
+}
+
 #[test]
 fn an_empty_batch_stays_empty() {
     let host = bench_host();
