@@ -67,6 +67,7 @@ async fn append(directory: &Path) -> Result<(), Box<dyn Error>> {
     let wall = began.elapsed().as_secs_f64();
     let (after, thread) = (process_seconds()?, thread_seconds()? - thread);
     let [user, kernel] = [0, 1].map(|at| (after[at] - before[at]) / count * 1e6);
+    println!(r#"{{"stage":"append","nanoseconds_per_record":{:.1}}}"#, (user + kernel) * 1e3);
     let bytes = count * f64::from(RECORD_BYTES);
     println!("append     {count} records of {RECORD_BYTES} bytes, {RECORDS_PER_PUT} a put, {WRITERS} writers");
     println!(

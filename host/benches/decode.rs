@@ -75,6 +75,10 @@ fn main() {
             rate,
             rate * 1e6 / body.len() as f64 * RECORDS as f64
         );
+        if what.starts_with("SigV4") {
+            let nanoseconds = body.len() as f64 / rate * 1e3 / RECORDS as f64;
+            println!(r#"{{"stage":"decode","nanoseconds_per_record":{nanoseconds:.1}}}"#);
+        }
     }
 }
 

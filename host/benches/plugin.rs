@@ -45,20 +45,24 @@ fn main() {
         "ns per record, batch of", BATCHES[0], BATCHES[1], BATCHES[2], BATCHES[3]
     );
     row("keep all, plugin", |batch| drop(black_box(chains["keep"].apply(batch))));
-    row("JSON edit, plugin", |batch| drop(black_box(chains["edit"].apply(batch))));
+    let edited = row("JSON edit, plugin", |batch| drop(black_box(chains["edit"].apply(batch))));
     row("JSON edit, native", |batch| drop(black_box(edit(&batch))));
+    println!(r#"{{"stage":"plugin","nanoseconds_per_record":{:.1}}}"#, edited[2]);
 }
 
-fn row(name: &str, work: impl Fn(Batch)) {
+/// Prints and gives the medians, in the order of [`BATCHES`].
+fn row(name: &str, work: impl Fn(Batch)) -> [f64; BATCHES.len()] {
     print!("{name:<24}");
-    for count in BATCHES {
+    let medians = BATCHES.map(|count| {
         let batch = batch(count);
         let mut runs: Vec<f64> = (0..=RUNS).map(|_| run(&batch, &work)).collect();
         runs.remove(0);
         runs.sort_by(f64::total_cmp);
         print!("{:>12.0}", runs[RUNS / 2]);
-    }
+        runs[RUNS / 2]
+    });
     println!();
+    medians
 }
 
 fn run(batch: &Batch, work: &impl Fn(Batch)) -> f64 {
