@@ -9,12 +9,13 @@ use bytes::Bytes;
 
 use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
-use crate::definition::{Compression, Definition, S3Destination};
+use crate::definition::{Compression, Definition, Processor, S3Destination};
 use crate::deliver::Verdict;
 use crate::deliver::testing::Memory;
-use crate::journal::{Disk, Journal, Settings};
+use crate::journal::sim::SimDisk;
+use crate::journal::{Disk, Journal, Recovered, Settings, Storage};
 use crate::process::{PluginHost, plugin};
-use crate::record::Records;
+use crate::record::{FATAL_ATTEMPTS, Records, Sequence};
 use crate::runtime::{Random, SystemClock};
 use crate::telemetry::Telemetry;
 
@@ -47,12 +48,18 @@ fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
 }
 
 fn start(folder: &Path, destination: &Arc<Memory>, memory_bytes: usize) -> Pipeline {
+    start_on(Arc::new(Disk::new(folder.join("journal"))), folder, destination, memory_bytes)
+}
+
+fn open(storage: Arc<dyn Storage>, telemetry: &Telemetry) -> (Journal, Recovered) {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
+    Journal::open(Settings::default(), storage, clock, random, telemetry.journal.clone()).unwrap()
+}
+
+fn start_on(storage: Arc<dyn Storage>, folder: &Path, destination: &Arc<Memory>, memory_bytes: usize) -> Pipeline {
     let telemetry = Telemetry::new();
     let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
-    let storage = Arc::new(Disk::new(folder.join("journal")));
-    let metrics = telemetry.journal.clone();
-    let (journal, recovered) =
-        Journal::open(Settings::default(), storage, clock.clone(), random.clone(), metrics).unwrap();
+    let (journal, recovered) = open(storage, &telemetry);
     let settings = plugin::Settings::new(folder.join("plugins"), folder.join("store"));
     std::fs::create_dir_all(folder.join("plugins")).unwrap();
     let plugins = PluginHost::start(settings, Arc::clone(&telemetry)).unwrap();
@@ -187,4 +194,53 @@ async fn a_deleted_stream_is_gone_and_its_name_is_free() {
     assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
     // Deleting discards what was buffered, as Firehose does.
     assert_once_each(&memory, 3);
+}
+
+/// Five log records through the guest `bench`, in a process that died while each of `attempts` was running; what the
+/// next life delivers, and what it sets aside.
+async fn after_deaths(attempts: &[(Sequence, Sequence)]) -> (usize, Vec<String>) {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    std::fs::create_dir_all(folder.path().join("plugins")).unwrap();
+    std::fs::copy(plugin::guests::guest("bench"), folder.path().join("plugins/bench.wasm")).unwrap();
+    let disk = SimDisk::new(7);
+    let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
+    let mut wanted = definition(1 << 20, 900);
+    wanted.processors =
+        vec![Processor::Plugin { name: "bench".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 }];
+    let stream = journal.create_stream(wanted).await.unwrap();
+    let line = "{\"level\":\"info\"}\n";
+    let ends = (1..=5).map(|at| at * u32::try_from(line.len()).unwrap()).collect();
+    let records = Records::new(line.repeat(5).into(), ends, Vec::new()).unwrap();
+    journal.append(stream, records, 1).await.unwrap();
+    for &(first, end) in attempts {
+        journal.attempt(stream, first, end).await.unwrap();
+    }
+    let pipeline = start_on(Arc::new(disk.restart()), folder.path(), &memory, 1 << 20);
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    let bodies = memory.bodies();
+    let below = |prefix: &'static str| {
+        bodies.iter().filter(move |(key, _)| key.starts_with(prefix)).map(|(_, body)| String::from_utf8_lossy(body))
+    };
+    let delivered = below("data/").map(|body| body.matches("hydrant").count()).sum();
+    (delivered, below("errors/").map(std::borrow::Cow::into_owned).collect())
+}
+
+/// Row P7: a record that was running alone whenever the process died is not run again; it goes to the error output,
+/// saying so, and the others are delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_kills_the_process_is_set_aside() {
+    let mut attempts = vec![(0, 5); FATAL_ATTEMPTS as usize];
+    attempts.extend(vec![(2, 3); FATAL_ATTEMPTS as usize]);
+    let (delivered, failed) = after_deaths(&attempts).await;
+    assert_eq!(delivered, 4);
+    assert!(failed.len() == 1 && failed[0].lines().count() == 1, "{failed:?}");
+    assert!(failed[0].contains("the process died whenever the plugin ran this record"), "{failed:?}");
+    assert!(failed[0].contains("\"sequence\":2"), "{failed:?}");
+}
+
+/// Row P7: deaths while a batch was running blame no record of it; each is run alone and delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_blame_nobody() {
+    assert_eq!(after_deaths(&[(0, 5); 7]).await, (5, Vec::new()));
+    assert_eq!(after_deaths(&[(0, 1), (1, 2), (1, 2)]).await, (5, Vec::new()));
 }

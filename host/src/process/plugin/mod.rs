@@ -40,7 +40,7 @@ mod settings;
 mod store;
 
 #[cfg(test)]
-pub(super) mod guests;
+pub(crate) mod guests;
 #[cfg(test)]
 mod tests;
 
