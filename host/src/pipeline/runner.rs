@@ -41,8 +41,11 @@ const UNENCODED_BYTES: usize = 96 << 20;
 /// Plugin calls of one stream in flight, ahead of the ordered re-join.
 const CALLS_IN_FLIGHT: usize = 4;
 
-/// How long a stream that waits for memory or for a plugin looks again, when nobody wakes it.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How soon a stream that waits for memory looks again: others free it and do not know who waits.
+const LOOK_FOR_MEMORY: Duration = Duration::from_millis(20);
+
+/// How soon a held stream tries again, beside whenever a plugin changes.
+const LOOK_FOR_CODE: Duration = Duration::from_secs(1);
 
 /// Checkpoints of a stream whose plugin drops everything are noted at most this many records apart.
 const CHECKPOINT_RECORDS: u64 = 100_000;
@@ -75,6 +78,17 @@ pub(crate) enum RunnerError {
     /// The runtime is going down.
     #[error(transparent)]
     Work(#[from] work::Gone),
+}
+
+/// Why a stream reads no further for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// Everything durable was read.
+    CaughtUp,
+    /// Its own calls or deliveries are in the way and wake it when they end.
+    Busy,
+    /// Nobody wakes it: look again after this long.
+    LookAgain(Duration),
 }
 
 type Processed = Result<Transformed, work::Gone>;
@@ -163,7 +177,8 @@ impl Runner {
     pub(crate) async fn run(mut self) -> Result<(), RunnerError> {
         loop {
             self.follow_definition();
-            let caught_up = self.read_ahead().await?;
+            let ahead = self.read_ahead().await?;
+            let caught_up = ahead == Ahead::CaughtUp;
             self.show_oldest();
             let draining = *self.signals.draining.borrow();
             if draining && caught_up && self.in_flight.is_empty() {
@@ -188,7 +203,7 @@ impl Runner {
                     if changed.is_err() { return Ok(()) }
                 }
                 _ = self.signals.draining.changed(), if !draining => {}
-                () = tokio::time::sleep(LOOK_AGAIN), if !caught_up => self.relieve().await?,
+                () = again(ahead) => self.relieve().await?,
             }
         }
     }
@@ -206,24 +221,24 @@ impl Runner {
         self.current = None;
     }
 
-    /// Reads as far as queues and memory allow. True when everything durable has been read.
-    async fn read_ahead(&mut self) -> Result<bool, RunnerError> {
+    /// Reads as far as queues and memory allow.
+    async fn read_ahead(&mut self) -> Result<Ahead, RunnerError> {
         loop {
             let end = *self.durable_end.borrow_and_update();
             self.note_survival().await?;
             if self.position >= end {
                 self.note_progress();
-                return Ok(true);
+                return Ok(Ahead::CaughtUp);
             }
             let suspect = self.position < self.suspect_end;
-            if self.deliveries.len() >= PENDING_DELIVERIES
-                || self.in_flight.len() >= if suspect { 1 } else { CALLS_IN_FLIGHT }
-                || self.context.budget.is_over()
-                || self.unencoded.is_over()
-            {
-                return Ok(false);
+            let most_calls = if suspect { 1 } else { CALLS_IN_FLIGHT };
+            if self.deliveries.len() >= PENDING_DELIVERIES || self.in_flight.len() >= most_calls {
+                return Ok(Ahead::Busy);
             }
-            let Some((chain, until)) = self.chain().await? else { return Ok(false) };
+            if self.context.budget.is_over() || self.unencoded.is_over() {
+                return Ok(Ahead::LookAgain(LOOK_FOR_MEMORY));
+            }
+            let Some((chain, until)) = self.chain().await? else { return Ok(Ahead::LookAgain(LOOK_FOR_CODE)) };
             let Some(batch) = self.read(until, chain.is_identity()).await? else { continue };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
@@ -448,6 +463,13 @@ impl Runner {
             self.delivered(ended);
         }
         Ok(())
+    }
+}
+
+async fn again(ahead: Ahead) {
+    match ahead {
+        Ahead::LookAgain(after) => tokio::time::sleep(after).await,
+        Ahead::CaughtUp | Ahead::Busy => std::future::pending().await,
     }
 }
 
