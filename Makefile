@@ -74,7 +74,6 @@ doc: rust ## Documentation builds without a broken link
 
 suite: plugins ## Tests of the built binary, with real peers, and the repository's own rules
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
-	$(CARGO) test --locked --package hydrant --tests
 	$(CARGO) test --locked --package hydrant-tests --test suite
 
 deny: rust ## Licences, advisories, bans and sources with cargo-deny, which is installed below target/ when missing
