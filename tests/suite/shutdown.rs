@@ -93,8 +93,9 @@ async fn a_backlog_of_many_segments_is_delivered_after_a_restart() {
     streams::drain_and_check(&mut host, &ledger).await;
 }
 
-/// Files of at least 16 MiB below the data directory: journal segments, whatever they are called.
+/// Large files below the data directory: journal segments, whatever they are called. A full one may be cut a little
+/// short of the 16 MiB it was given.
 fn segments(host: &Host) -> usize {
     let files = hydrant_tests::checker::files_below(host.data_dir());
-    files.iter().filter(|file| file.metadata().is_ok_and(|data| data.len() >= 16 << 20)).count()
+    files.iter().filter(|file| file.metadata().is_ok_and(|data| data.len() >= 8 << 20)).count()
 }
