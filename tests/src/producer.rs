@@ -26,6 +26,7 @@ pub struct Producers {
     ledger: Arc<Mutex<Ledger>>,
     acknowledged: watch::Receiver<u64>,
     stop: watch::Sender<bool>,
+    outages: watch::Sender<u64>,
     lanes: JoinSet<()>,
 }
 
@@ -34,6 +35,7 @@ impl Producers {
     pub fn start(client: &Client, streams: &[&str], lanes: u32, seed: u64) -> Self {
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let (stop, stopped) = watch::channel(false);
+        let (outages, outage) = watch::channel(0);
         let (count, acknowledged) = watch::channel(0);
         let count = Arc::new(count);
         let mut tasks = JoinSet::new();
@@ -45,12 +47,19 @@ impl Producers {
                     lane,
                     ledger: Arc::clone(&ledger),
                     acknowledged: Arc::clone(&count),
+                    outage: outage.clone(),
                     rng: fastrand::Rng::with_seed(seed ^ (place << 32) ^ u64::from(lane)),
                 };
                 tasks.spawn(lane.run(stopped.clone()));
             }
         }
-        Self { ledger, acknowledged, stop, lanes: tasks }
+        Self { ledger, acknowledged, stop, outages, lanes: tasks }
+    }
+
+    /// Whatever is under way now stays unknown, also if an answer still comes: the machine that would give it has lost
+    /// its power.
+    pub fn lose_answers(&self) {
+        self.outages.send_modify(|count| *count += 1);
     }
 
     /// Waits until `more` further requests have been acknowledged, counted from now.
@@ -89,6 +98,8 @@ struct Lane {
     ledger: Arc<Mutex<Ledger>>,
     /// Acknowledged requests of all lanes.
     acknowledged: Arc<watch::Sender<u64>>,
+    /// Changes when answers to requests under way do not count any more.
+    outage: watch::Receiver<u64>,
     rng: fastrand::Rng,
 }
 
@@ -115,7 +126,11 @@ impl Lane {
         let id = |number| Id { stream: self.stream.clone(), lane: self.lane, number };
         let records: Vec<Vec<u8>> = numbers.clone().map(|number| record(&id(number))).collect();
         let payload = Payload::put_record_batch(&self.stream, records.iter().map(Vec::as_slice));
+        let outage = *self.outage.borrow();
         let answer = connection.call("PutRecordBatch", &payload).await;
+        if *self.outage.borrow() != outage {
+            return false;
+        }
         let states = states_of(&answer, records.len());
         self.with_ledger(|ledger, lane| {
             for (number, &state) in numbers.zip(&states).filter(|(_, state)| **state != State::Unknown) {
