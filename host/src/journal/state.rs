@@ -162,9 +162,10 @@ impl Stream {
     }
 
     /// Attempts of a stream are noted one after another, so a new one proves that the ranges before it were survived,
-    /// and one of nothing that everything was. What was fatal as often as is allowed stays known, for replays.
+    /// and one of nothing that everything was. A record that is set aside is noted once more than a fatal one may run,
+    /// and stays known, for replays: its last attempt may have been survived, this one was not made.
     fn add_attempt(&mut self, first: Sequence, end: Sequence, count: u32) {
-        self.attempts.retain(|&(_, tried_end), times| tried_end > first || *times >= FATAL_ATTEMPTS);
+        self.attempts.retain(|&(_, tried_end), times| tried_end > first || *times > FATAL_ATTEMPTS);
         if first >= end {
             return;
         }

@@ -162,8 +162,27 @@ fn gather(content: &mut Content, seal: &Seal, transformed: Transformed) {
     }
 }
 
-/// Records that were running alone, whenever the process died, as often as is allowed.
-pub(crate) fn poisonous(attempts: &[Attempt]) -> BTreeSet<Sequence> {
-    let alone = attempts.iter().filter(|one| one.end - one.first == 1 && one.count >= FATAL_ATTEMPTS);
-    alone.map(|one| one.first).collect()
+/// Records that were running alone whenever the process died, as often as is allowed. Of what was settled, ending at
+/// `settled_end`, only those that were set aside then: any other one survived its last attempt.
+pub(crate) fn poisonous(attempts: &[Attempt], settled_end: Sequence) -> BTreeSet<Sequence> {
+    let is_fatal = |one: &&Attempt| {
+        let allowed = if one.first < settled_end { FATAL_ATTEMPTS } else { FATAL_ATTEMPTS - 1 };
+        one.end - one.first == 1 && one.count > allowed
+    };
+    attempts.iter().filter(is_fatal).map(|one| one.first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_settled_keeps_its_fate() {
+        let alone = |first, count| Attempt { first, end: first + 1, count };
+        let whole = Attempt { first: 0, end: 9, count: FATAL_ATTEMPTS + 1 };
+        let attempts =
+            [whole, alone(1, FATAL_ATTEMPTS), alone(2, FATAL_ATTEMPTS + 1), alone(5, 2), alone(7, FATAL_ATTEMPTS)];
+        assert_eq!(poisonous(&attempts, 6), BTreeSet::from([2, 7]));
+        assert_eq!(poisonous(&attempts, 0), BTreeSet::from([1, 2, 7]));
+    }
 }

@@ -114,8 +114,8 @@ pub(crate) struct Runner {
     suspect_end: Sequence,
     /// What was running when the process died, and how often.
     attempts: Vec<Attempt>,
-    /// An attempt was noted in this life.
-    attempted: bool,
+    /// Where the attempt ends that was noted last, until its survival is noted.
+    attempting: Option<Sequence>,
     durable_end: watch::Receiver<Sequence>,
     plugins_changed: watch::Receiver<u64>,
     /// The chain for new records, until a definition or plugin changes.
@@ -139,7 +139,8 @@ impl Runner {
         signals: Signals,
     ) -> Option<Self> {
         let durable_end = context.journal.durable_end(state.id)?;
-        let poisonous = replay::poisonous(&state.attempts);
+        let replay_end = state.marks.values().copied().max().unwrap_or(0);
+        let poisonous = replay::poisonous(&state.attempts, replay_end.max(state.open_from));
         let history = Arc::new(History::new(state.definitions, state.epochs, poisonous));
         let definition = Arc::clone(&signals.definition.borrow());
         let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
@@ -151,10 +152,10 @@ impl Runner {
             share: context.budget.share(),
             unencoded: Budget::new(UNENCODED_BYTES),
             position: state.open_from,
-            replay_end: state.marks.values().copied().max().unwrap_or(0),
-            suspect_end: if clean { 0 } else { state.next },
+            replay_end,
+            suspect_end: if clean && state.attempts.is_empty() { 0 } else { state.next },
             attempts: state.attempts,
-            attempted: false,
+            attempting: None,
             durable_end,
             plugins_changed: context.plugins.changed(),
             current: None,
@@ -188,7 +189,9 @@ impl Runner {
             tokio::select! {
                 () = is_true(&mut self.signals.cancelled) => return Ok(()),
                 Some(processed) = self.in_flight.next() => {
-                    self.accept(processed?).await?;
+                    let processed = processed?;
+                    self.note_survival(processed.inputs.end).await?;
+                    self.accept(processed).await?;
                 }
                 Some(ended) = self.deliveries.join_next() => self.delivered(ended),
                 () = until(deadline) => {
@@ -225,13 +228,11 @@ impl Runner {
     async fn read_ahead(&mut self) -> Result<Ahead, RunnerError> {
         loop {
             let end = *self.durable_end.borrow_and_update();
-            self.note_survival().await?;
             if self.position >= end {
                 self.note_progress();
                 return Ok(Ahead::CaughtUp);
             }
-            let suspect = self.position < self.suspect_end;
-            let most_calls = if suspect { 1 } else { CALLS_IN_FLIGHT };
+            let most_calls = if self.is_suspect() { 1 } else { CALLS_IN_FLIGHT };
             if self.deliveries.len() >= PENDING_DELIVERIES || self.in_flight.len() >= most_calls {
                 return Ok(Ahead::Busy);
             }
@@ -258,7 +259,7 @@ impl Runner {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
                 match batch {
-                    Some(batch) if self.position < self.suspect_end && !identity => self.suspect(batch).await.map(Some),
+                    Some(batch) if self.is_suspect() && !identity => self.suspect(batch).await.map(Some),
                     other => Ok(other),
                 }
             }
@@ -280,17 +281,19 @@ impl Runner {
             batch
         };
         self.context.journal.attempt(self.stream, batch.first, batch.end()).await?;
-        self.attempted = true;
+        self.attempting = Some(batch.end());
         Ok(batch)
     }
 
-    /// Everything that may have killed the process has run and did not.
-    async fn note_survival(&mut self) -> Result<(), RunnerError> {
-        if self.suspect_end > 0 && self.position >= self.suspect_end && self.in_flight.is_empty() {
-            if self.attempted {
-                self.context.journal.attempt(self.stream, self.suspect_end, self.suspect_end).await?;
-            }
-            self.suspect_end = 0;
+    /// The next record may be what was running when the process died. What outputs were sealed of has run to its end.
+    fn is_suspect(&self) -> bool {
+        (self.replay_end..self.suspect_end).contains(&self.position)
+    }
+
+    /// Notes that the attempt ending at `end` has run and the process lives, before anything else can kill it.
+    async fn note_survival(&mut self, end: Sequence) -> Result<(), RunnerError> {
+        if self.attempting.take_if(|attempted| *attempted <= end).is_some() {
+            self.context.journal.attempt(self.stream, end, end).await?;
         }
         Ok(())
     }
@@ -303,7 +306,7 @@ impl Runner {
             let chain = self.history.chain(&epoch, &self.context).await;
             return Ok(self.held(chain.map(|chain| (chain, until.min(self.replay_end)))));
         }
-        let until = if self.position < self.suspect_end { self.suspect_end } else { Sequence::MAX };
+        let until = if self.is_suspect() { self.suspect_end } else { Sequence::MAX };
         if let Some(chain) = &self.current {
             return Ok(Some((Arc::clone(chain), until)));
         }
