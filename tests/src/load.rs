@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::client::{Client, Connection, Payload};
 use crate::process;
@@ -79,7 +79,12 @@ pub async fn run(client: &Client, work: &Work) -> Summary {
     let mut tasks = JoinSet::new();
     for (at, (connection, bodies)) in (0..).zip(connections.into_iter().zip(bodies)) {
         let share = share(requests, work.connections as u64, at);
-        tasks.spawn(send(connection, bodies, share, pace(work), work.batch as u64));
+        // Producers do not keep step: each begins a little later, so that a period is filled evenly.
+        let ticks = pace(work).map(|period| {
+            let offset = period.mul_f64(at as f64 / work.connections as f64);
+            tokio::time::interval_at(tokio::time::Instant::now() + offset, period)
+        });
+        tasks.spawn(send(connection, bodies, share, ticks, work.batch as u64));
     }
     let mut total = Tally::new();
     while let Some(tally) = tasks.join_next().await {
@@ -124,15 +129,13 @@ async fn send(
     mut connection: Connection,
     bodies: Vec<Payload>,
     requests: u64,
-    pace: Option<Duration>,
+    mut ticks: Option<Interval>,
     batch: u64,
 ) -> Tally {
     let mut tally = Tally::new();
-    let mut ticks = pace.map(|period| {
-        let mut ticks = tokio::time::interval(period);
+    if let Some(ticks) = &mut ticks {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        ticks
-    });
+    }
     for (_, body) in (0..requests).zip(bodies.iter().cycle()) {
         let due = match ticks.as_mut() {
             Some(ticks) => ticks.tick().await.into_std(),

@@ -1,18 +1,30 @@
 //! Worker threads for plugins and encoding, so that neither ever runs on a thread that serves sockets.
 //!
-//! Refuses to queue without bound: a caller waits for its turn.
+//! Encoding has threads of its own at a lower priority: compressing one object takes half a second of a core, and an
+//! acknowledgement that becomes due meanwhile must not wait for it. Refuses to queue without bound: a caller waits
+//! for its turn.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
+
+/// Added to the nice value of encoding threads: about a third of the weight of a thread that serves, so that a busy
+/// host answers first and still compresses.
+const ENCODE_NICE: i32 = 5;
 
 /// Turns at the processor.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
     process: Arc<Semaphore>,
     encode: Arc<Semaphore>,
+    /// Never holds more jobs than there are turns.
+    encoders: Sender<Job>,
 }
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// A worker panicked or the runtime is stopping.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -20,10 +32,19 @@ pub(crate) struct Workers {
 pub(crate) struct Gone;
 
 impl Workers {
-    /// One plugin call per core; encoding leaves a core to everybody else, because one object takes half a second.
+    /// One plugin call per core; encoding leaves a core to everybody else.
     pub(crate) fn new(cores: usize) -> Self {
         let (process, encode) = (cores.max(1), cores.saturating_sub(1).max(1));
-        Self { process: Arc::new(Semaphore::new(process)), encode: Arc::new(Semaphore::new(encode)) }
+        let (encoders, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..encode {
+            let jobs = Arc::clone(&jobs);
+            let started = std::thread::Builder::new().name("encode".to_owned()).spawn(move || encode_all(&jobs));
+            if let Err(error) = started {
+                tracing::error!(%error, "cannot start an encoding thread");
+            }
+        }
+        Self { process: Arc::new(Semaphore::new(process)), encode: Arc::new(Semaphore::new(encode)), encoders }
     }
 
     /// Runs a plugin call.
@@ -31,24 +52,63 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Gone> {
-        Self::run(&self.process, work).await
-    }
-
-    /// Runs an encoder.
-    pub(crate) async fn encode<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
-        Self::run(&self.encode, work).await
-    }
-
-    async fn run<T: Send + 'static>(
-        turns: &Arc<Semaphore>,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Gone> {
-        let turn = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
+        let turn = Arc::clone(&self.process).acquire_owned().await.map_err(|_closed| Gone)?;
         let done = spawn_blocking(move || {
             let result = work();
             drop(turn);
             result
         });
         done.await.map_err(|_panicked| Gone)
+    }
+
+    /// Runs an encoder.
+    pub(crate) async fn encode<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+        let turn = Arc::clone(&self.encode).acquire_owned().await.map_err(|_closed| Gone)?;
+        let (done, result) = oneshot::channel();
+        let job = Box::new(move || {
+            // Whoever asked may have been cancelled meanwhile.
+            let _ = done.send(work());
+            drop(turn);
+        });
+        self.encoders.send(job).map_err(|_ended| Gone)?;
+        result.await.map_err(|_panicked| Gone)
+    }
+}
+
+/// Lives until every [`Workers`] is gone.
+fn encode_all(jobs: &Mutex<Receiver<Job>>) {
+    if let Err(error) = rustix::process::nice(ENCODE_NICE) {
+        tracing::warn!(%error, "encoding runs at full priority");
+    }
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        // A panic was reported by its hook, and the caller learns of it by its missing answer.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nice() -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        stat.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn encoding_gives_way() {
+        let workers = Workers::new(2);
+        let (serving, encoding) = (nice(), workers.encode(nice).await.unwrap());
+        assert_eq!(encoding, (serving + ENCODE_NICE).min(19));
+        assert_eq!(workers.process(nice).await.unwrap(), serving);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_job() {
+        let workers = Workers::new(1);
+        assert!(workers.encode(|| panic!("on purpose")).await.map(|()| ()).is_err());
+        assert_eq!(workers.encode(|| 7).await.unwrap(), 7);
     }
 }
