@@ -123,10 +123,10 @@ impl Accumulator {
             let start = start_of(transformed, from) as u64;
             let reaching = from + ends[from..].partition_point(|&end| u64::from(end) - start < room);
             let Some(upto) = (reaching < ends.len()).then(|| end_of_input(transformed, reaching)) else {
-                buffer.append(transformed, from..ends.len(), deadline_ms);
+                buffer.append(transformed, from..ends.len(), deadline_ms, self.size_bytes);
                 return;
             };
-            buffer.append(transformed, from..upto, deadline_ms);
+            buffer.append(transformed, from..upto, deadline_ms, self.size_bytes);
             cuts.extend(buffer.cut());
             from = upto;
         }

@@ -52,9 +52,10 @@ struct Span {
     deadline_ms: u64,
 }
 
-/// Growth of a records buffer is doubling up to here and steps of this size afterwards: a large buffer costs at most
-/// this much more than it holds, and a realloc of that size moves pages instead of copying them.
-const GROWTH_BYTES: usize = 8 * 1024 * 1024;
+/// A records buffer doubles up to here and then reserves room for its whole batch at once: moving tens of megabytes
+/// now and then would hold up everything else on its thread. Room that nothing was written to yet costs addresses,
+/// not memory.
+const DOUBLING_BYTES: usize = 1024 * 1024;
 
 /// First allocation of a records buffer; idle streams have none.
 const FIRST_BYTES: usize = 64 * 1024;
@@ -89,7 +90,7 @@ impl Buffer {
     /// Memory held.
     pub(super) fn bytes(&self) -> usize {
         match &self.content {
-            Content::Records(payload) => payload.capacity(),
+            Content::Records(payload) => payload.len().max(payload.capacity().min(DOUBLING_BYTES)),
             Content::Rejected(_) => usize::try_from(self.content_bytes).unwrap_or(usize::MAX) + self.overhead_bytes,
         }
     }
@@ -99,11 +100,17 @@ impl Buffer {
         self.content_bytes >= size_bytes || self.overhead_bytes >= OVERHEAD_BYTES
     }
 
-    /// Appends outputs `range` of `transformed` in one copy.
-    pub(super) fn append(&mut self, transformed: &Transformed, range: Range<usize>, deadline_ms: u64) {
+    /// Appends outputs `range` of `transformed` in one copy to a batch that is to be cut at `size_bytes`.
+    pub(super) fn append(
+        &mut self,
+        transformed: &Transformed,
+        range: Range<usize>,
+        deadline_ms: u64,
+        size_bytes: u64,
+    ) {
         let (Content::Records(payload), false) = (&mut self.content, range.is_empty()) else { return };
         let bytes = start_of(transformed, range.start)..start_of(transformed, range.end);
-        reserve(payload, bytes.len());
+        reserve(payload, bytes.len(), usize::try_from(size_bytes).unwrap_or(usize::MAX));
         self.content_bytes += bytes.len() as u64;
         self.record_count += range.len() as u64;
         payload.extend_from_slice(&transformed.outputs.payload()[bytes]);
@@ -160,12 +167,19 @@ fn empty(partition: &Partition) -> Content {
     }
 }
 
-fn reserve(payload: &mut Vec<u8>, extra: usize) {
+/// Makes room for `extra` bytes in a buffer that is cut at `batch_bytes`.
+fn reserve(payload: &mut Vec<u8>, extra: usize, batch_bytes: usize) {
     let needed = payload.len() + extra;
-    if needed > payload.capacity() {
-        let step = payload.capacity().clamp(FIRST_BYTES, GROWTH_BYTES);
-        let target = needed.max(payload.capacity() + step);
-        payload.reserve_exact(target - payload.len());
+    if needed <= payload.capacity() {
+        return;
+    }
+    let doubled = (2 * payload.capacity()).max(FIRST_BYTES);
+    // The last record may reach beyond the size that cuts the batch.
+    let whole = batch_bytes.saturating_add(DOUBLING_BYTES);
+    let target = if needed > DOUBLING_BYTES { whole.max(doubled) } else { doubled };
+    // A system that counts addresses as memory may refuse the whole batch; then only what is needed.
+    if payload.try_reserve_exact(target.max(needed) - payload.len()).is_err() {
+        payload.reserve(extra);
     }
 }
 
@@ -173,18 +187,34 @@ fn reserve(payload: &mut Vec<u8>, extra: usize) {
 mod tests {
     use super::*;
 
-    /// A buffer of 64 MiB never holds much more than it was given.
     #[test]
-    fn a_large_buffer_grows_in_steps() {
-        let mut payload = Vec::new();
-        let chunk = vec![0; 1_000_003];
-        while payload.len() < 64 * 1024 * 1024 {
-            reserve(&mut payload, chunk.len());
+    fn a_large_buffer_moves_once() {
+        let (mut payload, mut moves) = (Vec::new(), 0);
+        let chunk = vec![0; 200_003];
+        while payload.len() < 64 << 20 {
+            let before = payload.capacity();
+            reserve(&mut payload, chunk.len(), 64 << 20);
             payload.extend_from_slice(&chunk);
-            assert!(payload.capacity() - payload.len() <= GROWTH_BYTES, "{} of {}", payload.len(), payload.capacity());
+            moves += usize::from(before > 2 * DOUBLING_BYTES && payload.capacity() != before);
         }
-        let mut small = Vec::new();
-        reserve(&mut small, 10);
-        assert_eq!(small.capacity(), FIRST_BYTES);
+        assert_eq!((moves, payload.capacity()), (0, 65 << 20));
+    }
+
+    #[test]
+    fn a_small_buffer_is_small() {
+        let mut payload = Vec::new();
+        reserve(&mut payload, 10, 64 << 20);
+        assert_eq!(payload.capacity(), FIRST_BYTES);
+        payload.resize(FIRST_BYTES, 0);
+        reserve(&mut payload, 10, 64 << 20);
+        assert_eq!(payload.capacity(), 2 * FIRST_BYTES);
+    }
+
+    /// A record may be larger than the rest of its batch.
+    #[test]
+    fn what_is_needed_is_there() {
+        let mut payload = vec![0; 3 << 20];
+        reserve(&mut payload, 5 << 20, 4 << 20);
+        assert!(payload.capacity() >= 8 << 20);
     }
 }
