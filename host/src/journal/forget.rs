@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::thread;
 
 use crate::record::StreamId;
 
@@ -107,11 +108,14 @@ impl Log {
         }
         self.gone = gone;
         let mut removed = Ok(());
+        let mut files = Vec::new();
         for &id in dead {
             removed = removed.and(self.storage.remove(&segment::file_name(id)));
-            self.closed_bytes -= self.segments.remove(&id).map_or(0, |segment| segment.end);
-            self.shared.lock().files.remove(&id);
+            let segment = self.segments.remove(&id);
+            self.closed_bytes -= segment.as_ref().map_or(0, |segment| segment.end);
+            files.push((segment, self.shared.lock().files.remove(&id)));
         }
+        self.close_aside(files);
         removed = removed.and_then(|()| self.storage.sync_directory());
         if let Err(error) = removed {
             tracing::warn!(%error, "cannot remove journal segments; they are removed again at the next start");
@@ -119,6 +123,18 @@ impl Log {
         }
         self.metrics.bytes.set(i64::try_from(self.bytes()).unwrap_or(i64::MAX));
         true
+    }
+
+    /// Closing a removed file gives its blocks back, which takes tens of milliseconds: acknowledgements do not wait
+    /// for that. One thread at a time does it.
+    fn close_aside<T: Send + 'static>(&mut self, files: Vec<T>) {
+        if let Some(before) = self.closing.take() {
+            // It only drops.
+            let _ = before.join();
+        }
+        let closing = thread::Builder::new().name("journal-close".to_owned()).spawn(move || drop(files));
+        // Without a thread they were closed right here.
+        self.closing = closing.ok();
     }
 
     /// Ends of segments that no later header states once `dead` are gone, and those of `dead` themselves, should

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 #[cfg(test)]
@@ -69,6 +70,8 @@ pub(super) struct Log {
     pub(super) unchecked_bytes: u64,
     pub(super) is_poisoned: bool,
     pub(super) encoded: Encoded,
+    /// Closes files that were removed.
+    pub(super) closing: Option<JoinHandle<()>>,
 }
 
 /// One segment.

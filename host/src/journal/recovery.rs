@@ -106,6 +106,7 @@ impl Log {
             unchecked_bytes: u64::MAX,
             is_poisoned: false,
             encoded: Encoded::default(),
+            closing: None,
             next_stream: merge.next_stream,
             streams: merge.streams,
             segments: merge.segments,
