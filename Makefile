@@ -74,7 +74,7 @@ doc: rust ## Documentation builds without a broken link
 
 suite: plugins ## Tests of the built binary, with real peers, and the repository's own rules
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
-	$(CARGO) test --locked --package hydrant-tests --test suite
+	$(CARGO) test --locked --workspace --test suite
 
 deny: rust ## Licences, advisories, bans and sources with cargo-deny, which is installed below target/ when missing
 	@deny="$(TARGET)/tools/bin/cargo-deny"; \
@@ -88,7 +88,7 @@ bench: plugins ## The table of figures; RUNS=n takes the median of n runs
 crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allows, each followed by the conservation check
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
 	HYDRANT_CRASH_CYCLES=$(CYCLES) HYDRANT_POWER_CYCLES=$(POWER_CYCLES) \
-		$(CARGO) test --locked --package hydrant-tests --test suite -- --nocapture --test-threads 1 crash:: power_cut::
+		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 crash:: power_cut::
 
 clean-peers: ## Forget the peers that the tests fetched
 	rm -rf "$(TARGET)/peers"

@@ -72,6 +72,10 @@ impl Host for App {
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
         let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
         let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry))?;
+        // Before any stream runs, the journal alone says what a replay may ask for.
+        if let Err(error) = plugins.retain(&recovered.plugin_digests()) {
+            tracing::warn!(%error, "old plugin versions stay in the data directory");
+        }
         let delivery = deliver::build(delivery_settings(&settings)?, Policy::default(), Arc::clone(&random)).await?;
         let pipeline = Arc::new(Pipeline::start(Parts {
             journal,

@@ -327,6 +327,14 @@ async fn an_invalid_stream_definition_names_its_member() {
         "{}",
         answer.message()
     );
+
+    // The embedded S3 server owns its buckets; what it will never take is said at once.
+    let input = json!({"DeliveryStreamName": "bad", "ExtendedS3DestinationConfiguration": {
+        "RoleARN": "arn:aws:iam::000000000000:role/tests", "BucketARN": "arn:aws:s3:::Upper_Case"}});
+    let answer = client.call("CreateDeliveryStream", &input).await.expect("an answer");
+    assert_eq!(answer.error_type(), "InvalidArgumentException", "{}", answer.message());
+    assert!(answer.message().contains("Upper_Case"), "{}", answer.message());
+
     let listed: Value = client.expect("ListDeliveryStreams", &json!({})).await;
     assert_eq!(listed["DeliveryStreamNames"], json!([STREAM]));
 }

@@ -73,7 +73,19 @@ async fn a_replaced_plugin_rules_and_a_broken_one_does_not() {
         (!delivered(&host).1.is_empty()).then_some(())
     });
     switched.await.unwrap_or_else(|error| panic!("{error}:\n{}", host.log_tail()));
+    let copies = host.data_dir().join("plugins");
+    assert_eq!(wasm_files(&copies), 2, "one of each version that ruled");
     assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+
+    // Everything was delivered, so the next start needs the current version only.
+    host.launch().await;
+    assert_eq!(wasm_files(&copies), 1);
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+}
+
+fn wasm_files(folder: &std::path::Path) -> usize {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "wasm")).count()
 }
 
 /// Replaces a file at once, as a deployment does.

@@ -76,6 +76,9 @@ pub enum ControlError {
     /// Create: the backend holds as many streams as it can.
     #[error("no room for another stream")]
     Limit,
+    /// The destination will never take what the definition asks for, and says why.
+    #[error("{0}")]
+    Refused(String),
     /// Nothing was changed, and trying again may help.
     #[error("control plane is unavailable: {0}")]
     Unavailable(String),

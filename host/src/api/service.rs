@@ -273,6 +273,7 @@ impl Api {
                 let names = self.backend.list(account);
                 quota_used(names.len(), &names)
             }
+            ControlError::Refused(reason) => error::invalid_argument(reason),
             ControlError::Unavailable(_) => error::slow_down(),
         }
     }

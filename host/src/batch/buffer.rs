@@ -101,13 +101,7 @@ impl Buffer {
     }
 
     /// Appends outputs `range` of `transformed` in one copy to a batch that is to be cut at `size_bytes`.
-    pub(super) fn append(
-        &mut self,
-        transformed: &Transformed,
-        range: Range<usize>,
-        deadline_ms: u64,
-        size_bytes: u64,
-    ) {
+    pub(super) fn append(&mut self, transformed: &Transformed, range: Range<usize>, deadline_ms: u64, size_bytes: u64) {
         let (Content::Records(payload), false) = (&mut self.content, range.is_empty()) else { return };
         let bytes = start_of(transformed, range.start)..start_of(transformed, range.end);
         reserve(payload, bytes.len(), usize::try_from(size_bytes).unwrap_or(usize::MAX));

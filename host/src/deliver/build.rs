@@ -65,7 +65,7 @@ struct Local {
 impl Destination for Local {
     async fn prepare(&self, bucket: &str) -> Result<(), DeliveryError> {
         self.server.ensure_bucket(bucket).await.map_err(|error| DeliveryError {
-            verdict: Verdict::Retry(None),
+            verdict: if matches!(error, EmbeddedError::Name(_)) { Verdict::Reject } else { Verdict::Retry(None) },
             code: "S3.InternalError",
             text: error.to_string(),
             source: Some(Box::new(error)),

@@ -130,7 +130,7 @@ impl Log {
     fn close_aside<T: Send + 'static>(&mut self, files: Vec<T>) {
         if let Some(before) = self.closing.take() {
             // It only drops.
-            let _ = before.join();
+            before.join().ok();
         }
         let closing = thread::Builder::new().name("journal-close".to_owned()).spawn(move || drop(files));
         // Without a thread they were closed right here.

@@ -49,6 +49,14 @@ pub struct Recovered {
     pub scanned_bytes: u64,
 }
 
+impl Recovered {
+    /// Digests of all plugin versions that open or undelivered records may need again.
+    pub fn plugin_digests(&self) -> BTreeSet<String> {
+        let epochs = self.streams.iter().flat_map(|stream| &stream.epochs);
+        epochs.flat_map(|epoch| &epoch.plugins).map(|version| version.digest.clone()).collect()
+    }
+}
+
 /// A damaged place (row D4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Quarantine {

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::api::{Backend, ControlError, Refusal, StreamHandle};
 use crate::definition::Definition;
+use crate::deliver::Verdict;
 use crate::journal::{AppendError, StreamState};
 use crate::record::{Records, Sequence, StreamId};
 use crate::telemetry::Telemetry;
@@ -93,7 +94,10 @@ impl PipelineBackend {
     /// reason to refuse a stream: deliveries wait for it.
     async fn prepare(&self, definition: &Definition) -> Result<(), ControlError> {
         let bucket = &definition.destination.bucket;
-        self.context.destination.prepare(bucket).await.map_err(|error| ControlError::Unavailable(error.to_string()))
+        self.context.destination.prepare(bucket).await.map_err(|error| match error.verdict {
+            Verdict::Reject => ControlError::Refused(error.to_string()),
+            Verdict::Retry(_) | Verdict::Stop => ControlError::Unavailable(error.to_string()),
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 //! for its turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -20,8 +20,8 @@ const ENCODE_NICE: i32 = 5;
 pub(crate) struct Workers {
     process: Arc<Semaphore>,
     encode: Arc<Semaphore>,
-    /// Never holds more jobs than there are turns.
-    encoders: Sender<Job>,
+    /// Has room for a job per turn, so sending never blocks.
+    encoders: SyncSender<Job>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -35,7 +35,7 @@ impl Workers {
     /// One plugin call per core; encoding leaves a core to everybody else.
     pub(crate) fn new(cores: usize) -> Self {
         let (process, encode) = (cores.max(1), cores.saturating_sub(1).max(1));
-        let (encoders, jobs) = channel();
+        let (encoders, jobs) = sync_channel(encode);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..encode {
             let jobs = Arc::clone(&jobs);
@@ -67,7 +67,7 @@ impl Workers {
         let (done, result) = oneshot::channel();
         let job = Box::new(move || {
             // Whoever asked may have been cancelled meanwhile.
-            let _ = done.send(work());
+            done.send(work()).ok();
             drop(turn);
         });
         self.encoders.send(job).map_err(|_ended| Gone)?;
@@ -84,7 +84,7 @@ fn encode_all(jobs: &Mutex<Receiver<Job>>) {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // A panic was reported by its hook, and the caller learns of it by its missing answer.
-        let _ = catch_unwind(AssertUnwindSafe(job));
+        catch_unwind(AssertUnwindSafe(job)).ok();
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_costs_one_job() {
         let workers = Workers::new(1);
-        assert!(workers.encode(|| panic!("on purpose")).await.map(|()| ()).is_err());
+        assert!(workers.encode(|| panic!("on purpose")).await.is_err());
         assert_eq!(workers.encode(|| 7).await.unwrap(), 7);
     }
 }

@@ -63,6 +63,12 @@ pub enum EmbeddedError {
         #[source]
         source: io::Error,
     },
+    /// No S3 server takes such a bucket name.
+    #[error(
+        "Invalid bucket name {0}: 3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at \
+         either end"
+    )]
+    Name(String),
     /// A bucket could not be made.
     #[error("the embedded S3 server cannot make bucket {bucket}")]
     Bucket {
@@ -146,7 +152,7 @@ impl Embedded {
         let (store, name) = (Arc::clone(&self.store), bucket.to_owned());
         let failed = |source| EmbeddedError::Bucket { bucket: bucket.to_owned(), source };
         if !s3s::path::check_bucket_name(bucket) {
-            return Err(failed(None));
+            return Err(EmbeddedError::Name(bucket.to_owned()));
         }
         match tokio::task::spawn_blocking(move || store.create_bucket(&name)).await {
             Ok(Ok(()) | Err(StoreError::Exists)) => Ok(()),
