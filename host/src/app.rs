@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{Admin, Health};
 use crate::api;
 use crate::batch::name;
-use crate::cli::{Host, Journals};
+use crate::cli::{Host, Journals, PluginLimits};
 use crate::config::{self, S3Endpoint, Settings};
 use crate::deliver::{self, Policy};
 use crate::journal::{self, Journal, inspect};
@@ -146,6 +146,19 @@ impl Journals for App {
     }
 }
 
+impl PluginLimits for App {
+    fn plugin_limits(configured: Option<&config::Plugins>) -> plugin::Limits {
+        let Some(configured) = configured else { return plugin::Limits::default() };
+        plugin::Limits {
+            memory_bytes: usize::try_from(configured.memory_bytes).unwrap_or(usize::MAX),
+            deadline: configured.deadline,
+            output_bytes: usize::try_from(configured.output_bytes).unwrap_or(usize::MAX),
+            log_bytes: usize::try_from(configured.log_bytes).unwrap_or(usize::MAX),
+            ..plugin::Limits::default()
+        }
+    }
+}
+
 async fn open_journal(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
@@ -187,13 +200,7 @@ async fn open_journal(
 }
 
 fn plugin_settings(settings: &Settings) -> plugin::Settings {
-    let limits = plugin::Limits {
-        memory_bytes: usize::try_from(settings.plugins.memory_bytes).unwrap_or(usize::MAX),
-        deadline: settings.plugins.deadline,
-        output_bytes: usize::try_from(settings.plugins.output_bytes).unwrap_or(usize::MAX),
-        log_bytes: usize::try_from(settings.plugins.log_bytes).unwrap_or(usize::MAX),
-        ..plugin::Limits::default()
-    };
+    let limits = App::plugin_limits(Some(&settings.plugins));
     let store_dir = settings.data_dir.join("plugins");
     plugin::Settings { limits, ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir) }
 }

@@ -36,6 +36,9 @@ pub(super) enum Command {
     Describe(Named),
     /// Delete a stream and everything it has not delivered yet
     Delete(Named),
+    /// Try out, test and inspect a plugin file
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Look into the journal of a stopped host
     #[command(subcommand)]
     Journal(Journal),
@@ -116,6 +119,73 @@ pub(super) struct Put {
     pub(super) in_flight: u8,
     #[command(flatten)]
     pub(super) endpoint: Endpoint,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Plugin {
+    /// Say what a plugin file is: digest, size, imports, tools, WIT, limits
+    Inspect(InspectPlugin),
+    /// Run fixtures and show what differs
+    #[command(long_about = "Run fixtures and show what differs.\n\nA fixture is a JSON file with a batch of records \
+        and what is expected of each: {\"records\": [{\"input\": \"…\", \"expect\": {\"delivered\": [\"…\"]}}]}. \
+        \"dropped\" and {\"failed\": {\"code\": …, \"message\": …}} are the other ends of a record. Write inputs \
+        only, and --update fills in the rest. Every record also runs alone, and must fare the same.")]
+    Test(TestPlugin),
+    /// Pass standard input through a plugin, line by line, to standard output
+    Run(RunPlugin),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectPlugin {
+    /// The plugin: a component, or a core module made with a Hydrant SDK
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) limits: Configured,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestPlugin {
+    #[command(flatten)]
+    pub(super) plugin: TriedPlugin,
+    /// Fixture files, or folders of them
+    #[arg(default_value = "fixtures")]
+    pub(super) fixtures: Vec<PathBuf>,
+    /// Write what the plugin does into the fixtures
+    #[arg(long)]
+    pub(super) update: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunPlugin {
+    #[command(flatten)]
+    pub(super) plugin: TriedPlugin,
+    /// Lines of one batch
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = batch_size)]
+    pub(super) batch: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TriedPlugin {
+    /// The plugin: a component, or a core module made with a Hydrant SDK
+    pub(super) file: PathBuf,
+    /// Setting for the plugin; fixtures bring their own
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) settings: Vec<(String, String)>,
+    /// Stream that the plugin is told it works for
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(super) stream: String,
+    #[command(flatten)]
+    pub(super) limits: Configured,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a setting is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn batch_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size| (1..=4_096).contains(size));
+    size.ok_or_else(|| "a batch has 1 to 4096 lines".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

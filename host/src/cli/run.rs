@@ -11,10 +11,12 @@ use super::arguments::{Arguments, Command};
 use super::console::Format;
 use super::journal::Journals;
 use super::signal::Signals;
-use super::{Console, Exit, Failure, Host, apply, check, client, demo, journal, put, serve, streams};
+use super::{
+    Console, Exit, Failure, Host, PluginLimits, apply, check, client, demo, journal, plugin, put, serve, streams,
+};
 
 /// The whole program: parses, runs, prints a failure, and says how it ended.
-pub fn main<H: Host + Journals>(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+pub fn main<H: Host + Journals + PluginLimits>(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -45,7 +47,7 @@ pub fn main<H: Host + Journals>(arguments: impl IntoIterator<Item = OsString>) -
 }
 
 /// Runs one command.
-pub async fn run<H: Host + Journals>(arguments: &Arguments) -> Result<(), Failure> {
+pub async fn run<H: Host + Journals + PluginLimits>(arguments: &Arguments) -> Result<(), Failure> {
     let console = Console::process(if arguments.json { Format::Json } else { Format::Human });
     let work = async {
         match &arguments.command {
@@ -65,6 +67,7 @@ pub async fn run<H: Host + Journals>(arguments: &Arguments) -> Result<(), Failur
             Command::Delete(named) => {
                 streams::delete(&console, &client::connect(&named.endpoint).await?, &named.stream).await
             }
+            Command::Plugin(command) => plugin::plugin::<H>(&console, command).await,
             Command::Journal(command) => journal::journal::<H>(&console, command),
         }
     };
@@ -113,6 +116,9 @@ mod tests {
             "hydrant apply",
             "hydrant demo --records 0",
             "hydrant demo --records many",
+            "hydrant plugin",
+            "hydrant plugin run p.wasm --setting a",
+            "hydrant plugin run p.wasm --batch 0",
             "hydrant journal",
             "hydrant --verbose streams",
         ] {
@@ -147,6 +153,10 @@ mod tests {
             "hydrant streams --config a.toml",
             "hydrant describe orders",
             "hydrant delete orders --json",
+            "hydrant plugin inspect p.wasm --json",
+            "hydrant plugin test p.wasm",
+            "hydrant plugin test p.wasm a.json b --update --config a.toml",
+            "hydrant plugin run p.wasm --setting a=b --setting c= --stream s --batch 1",
             "hydrant journal inspect data",
             "hydrant journal verify data --json",
         ] {

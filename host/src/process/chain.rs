@@ -79,6 +79,12 @@ impl Chain {
         }
     }
 
+    /// One plugin by itself, for its author.
+    pub(super) fn alone(stream: &str, plugin: Arc<Plugin>) -> Self {
+        let lambda_arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{}", plugin.version().name);
+        Self { stream: stream.to_owned(), steps: vec![Step::Plugin { plugin, lambda_arn, retries: 0 }] }
+    }
+
     /// True when records pass unchanged.
     pub fn is_identity(&self) -> bool {
         self.steps.iter().all(|step| matches!(step, Step::AppendDelimiter(delimiter) if delimiter.is_empty()))

@@ -11,6 +11,8 @@
 mod chain;
 mod delimiter;
 pub mod plugin;
+mod workshop;
 
 pub use chain::{Chain, ChainError};
 pub use plugin::PluginHost;
+pub use workshop::{Delivered, Fate, Workshop};

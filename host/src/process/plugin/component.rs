@@ -3,6 +3,7 @@
 //! Both a component and the core module that `cargo build` makes are taken: the latter carries its world in a custom
 //! section, and the component is made of it here. Refuses imports other than the log.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -107,11 +108,7 @@ pub(super) fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadErr
 }
 
 fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
-    let component = match bytes.get(..8) {
-        Some(MODULE) => Component::from_binary(&sandbox.engine, &encode(bytes)?),
-        Some(COMPONENT) => Component::from_binary(&sandbox.engine, bytes),
-        _ => return Err(LoadError::NotWasm),
-    };
+    let component = Component::from_binary(&sandbox.engine, &componentize(bytes)?);
     let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
     check_names(sandbox, &component)?;
     let function = |name: &str| {
@@ -123,6 +120,26 @@ fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     let apply = function("apply").ok_or_else(|| missing("apply"))?;
     let pre = sandbox.linker.instantiate_pre(&component).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
     Ok(Compiled { pre, configure, apply })
+}
+
+/// The component in a file, made of the core module when there is one.
+///
+/// # Errors
+/// Why these bytes are neither.
+pub(super) fn as_component<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, LoadError> {
+    let size = bytes.len() as u64;
+    if size > limits.component_bytes {
+        return Err(LoadError::TooLarge { bytes: size, limit: limits.component_bytes });
+    }
+    contain(|| Ok(componentize(bytes))).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
+}
+
+fn componentize(bytes: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
+    match bytes.get(..8) {
+        Some(MODULE) => encode(bytes).map(Cow::Owned),
+        Some(COMPONENT) => Ok(Cow::Borrowed(bytes)),
+        _ => Err(LoadError::NotWasm),
+    }
 }
 
 /// Makes the component of a core module that carries its world.

@@ -5,6 +5,7 @@
 //! | `settings` | the limits, each with its reason |
 //! | `engine` | one engine per process, its clock and its slots |
 //! | `component` | a file becomes a compiled component, or an error that says what to do |
+//! | `inspect` | what a file says about itself |
 //! | `bindings` | the world's values, one file per version |
 //! | `instance` | one batch in one instance, within its limits |
 //! | `fault` | what can go wrong in a call |
@@ -30,6 +31,7 @@ mod bindings;
 mod component;
 mod engine;
 mod fault;
+mod inspect;
 mod instance;
 mod isolate;
 mod log;
@@ -46,6 +48,7 @@ mod tests;
 
 pub use component::LoadError;
 pub use engine::EngineError;
+pub use inspect::{Facts, inspect};
 pub use registry::{Plugin, PluginHost, Problem, StartError};
 pub use settings::{Limits, Settings};
 pub use store::StoreError;

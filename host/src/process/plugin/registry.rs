@@ -161,6 +161,31 @@ impl Plugin {
         &self.version
     }
 
+    /// A plugin that no folder and no journal knows, tried out like any other: what its author runs. Blocking.
+    ///
+    /// # Errors
+    /// Why these bytes are no plugin.
+    pub fn alone(
+        name: &str,
+        bytes: &[u8],
+        limits: Limits,
+        settings: Vec<(String, String)>,
+    ) -> Result<Arc<Self>, LoadError> {
+        let version = PluginVersion { name: name.to_owned(), digest: store::digest_of(bytes) };
+        let compiled = Arc::new(compile(bytes, &limits)?);
+        let plugin = Self {
+            label: label(&version),
+            metrics: Telemetry::new().plugin(name),
+            meter: Arc::new(Meter::new(limits.log_bytes_per_minute)),
+            settings,
+            version,
+            compiled,
+            limits,
+        };
+        plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
+        Ok(Arc::new(plugin))
+    }
+
     /// Transforms records that arrived at `arrived_ms`.
     pub(in super::super) fn apply(&self, stream: &str, retries: u32, records: &Records, arrived_ms: &[u64]) -> Made {
         if records.is_empty() {
@@ -195,6 +220,10 @@ impl Plugin {
         super::answer::check(answer, 0, &self.limits)?;
         Ok(())
     }
+}
+
+fn label(version: &PluginVersion) -> Arc<str> {
+    format!("{}@{}", version.name, version.digest.get(..12).unwrap_or(&version.digest)).into()
 }
 
 /// What the host's handle and the watcher share.
@@ -295,9 +324,8 @@ impl Registry {
         let mut meters = lock(&self.meters);
         let meter =
             meters.entry(version.name.clone()).or_insert_with(|| Arc::new(Meter::new(limits.log_bytes_per_minute)));
-        let short = version.digest.get(..12).unwrap_or(&version.digest);
         Plugin {
-            label: format!("{}@{short}", version.name).into(),
+            label: label(&version),
             metrics: self.telemetry.plugin(&version.name),
             meter: Arc::clone(meter),
             settings: self.settings.plugin_settings.get(&version.name).cloned().unwrap_or_default(),

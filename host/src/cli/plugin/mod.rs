@@ -1,0 +1,32 @@
+//! `hydrant plugin …`: what the author of a plugin needs, on the engine and within the limits of the service.
+//!
+//! | command | file |
+//! |---|---|
+//! | `inspect` | `inspect` |
+//! | `run` | `filter` |
+//! | `test` | `check`, and `fixture` for the files |
+//!
+//! Refuses to need a running host.
+
+mod check;
+mod filter;
+mod fixture;
+mod inspect;
+mod open;
+
+#[cfg(test)]
+mod tests;
+
+use super::arguments::Plugin;
+use super::{Console, Failure};
+
+pub use open::PluginLimits;
+
+/// Runs one of them.
+pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin) -> Result<(), Failure> {
+    match command {
+        Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
+        Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
+        Plugin::Test(asked) => check::check::<P>(console, asked),
+    }
+}

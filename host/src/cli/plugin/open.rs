@@ -1,0 +1,59 @@
+//! From arguments to a loaded plugin. Refuses to run it.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::arguments::{Configured, TriedPlugin};
+use super::super::{Failure, check, logging};
+use crate::config::{self, Level, Log, LogFormat};
+use crate::process::Workshop;
+use crate::process::plugin::{Limits, LoadError};
+
+/// How the configuration becomes limits; the app knows.
+pub trait PluginLimits {
+    /// Limits under a configuration, or the defaults.
+    fn plugin_limits(configured: Option<&config::Plugins>) -> Limits;
+}
+
+/// The limits that a host with this configuration would set.
+pub(super) fn limits<P: PluginLimits>(configured: &Configured) -> Result<Limits, Failure> {
+    let loaded = configured.config.is_some().then(|| check::load(configured)).transpose()?;
+    Ok(P::plugin_limits(loaded.as_ref().map(|loaded| &loaded.settings.plugins)))
+}
+
+/// Loads the plugin that was asked for; its log lines go to standard error.
+pub(super) fn open<P: PluginLimits>(asked: &TriedPlugin) -> Result<Workshop, Failure> {
+    logging::start(Log { format: LogFormat::Human, level: Level::Warn });
+    open_with::<P>(asked, &asked.stream, asked.settings.clone())
+}
+
+/// The same with another stream and settings.
+pub(super) fn open_with<P: PluginLimits>(
+    asked: &TriedPlugin,
+    stream: &str,
+    settings: Vec<(String, String)>,
+) -> Result<Workshop, Failure> {
+    let bytes = read(&asked.file)?;
+    let limits = limits::<P>(&asked.limits)?;
+    Workshop::open(&name(&asked.file), stream, &bytes, limits, settings).map_err(|error| refused(&asked.file, error))
+}
+
+/// The file's bytes.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("cannot read {}", file.display()));
+        Failure::new(error).hint("name the .wasm file that the build made")
+    })
+}
+
+/// A file that is no plugin.
+pub(super) fn refused(file: &Path, error: LoadError) -> Failure {
+    let remedy = error.remedy();
+    Failure::new(anyhow::Error::new(error).context(format!("{} is no plugin that a host would take", file.display())))
+        .hint(remedy)
+}
+
+/// The plugin's name: the file's without its ending.
+pub(super) fn name(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,116 @@
+//! One plugin for its author: the engine, limits, checks and failures of the service, without a folder to watch, a
+//! journal or a destination.
+//!
+//! Refuses to be another way through: records run through the same [`Chain`] as in a stream.
+
+use std::collections::BTreeMap;
+
+use super::Chain;
+use super::plugin::{Limits, LoadError, Plugin};
+use crate::record::{Batch, Records, RecordsError, StreamId};
+
+/// A plugin that was loaded from bytes.
+#[derive(Debug)]
+pub struct Workshop {
+    chain: Chain,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is delivered as these records: itself, or what replaces it.
+    Delivered(Vec<Delivered>),
+    /// It was dropped on purpose.
+    Dropped,
+    /// It goes to the error output.
+    Failed {
+        /// `errorCode` of the envelope.
+        code: String,
+        /// `errorMessage` of the envelope.
+        message: String,
+    },
+}
+
+/// One record to deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// Partition keys and reserved columns that are set for it, by name.
+    pub keys: BTreeMap<String, String>,
+}
+
+impl Workshop {
+    /// Loads and tries out a plugin that is called `name` and works for `stream`. Blocking: it is compiled.
+    ///
+    /// # Errors
+    /// Why these bytes are no plugin, or do not accept these settings.
+    pub fn open(
+        name: &str,
+        stream: &str,
+        bytes: &[u8],
+        limits: Limits,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self, LoadError> {
+        Ok(Self { chain: Chain::alone(stream, Plugin::alone(name, bytes, limits, settings)?) })
+    }
+
+    /// Transforms one batch of records that arrived at `arrived_ms`, milliseconds since 1970; a fate for each of them.
+    /// Blocks for as long as the limits allow.
+    ///
+    /// # Errors
+    /// The batch is longer than 4 GiB.
+    pub fn transform(&self, records: &[impl AsRef<[u8]>], arrived_ms: u64) -> Result<Vec<Fate>, RecordsError> {
+        let mut payload = Vec::new();
+        let mut ends = Vec::with_capacity(records.len());
+        for record in records {
+            payload.extend_from_slice(record.as_ref());
+            // An end that does not fit is an end that does not match.
+            ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
+        }
+        let records = Records::new(payload.into(), ends, Vec::new())?;
+        let count = records.len();
+        let batch = Batch { stream: StreamId(0), first: 0, arrived_ms: vec![arrived_ms; count], records };
+        let made = self.chain.apply(batch);
+        let mut fates = vec![Fate::Dropped; count];
+        for at in 0..made.outputs.len() {
+            let delivered = Delivered { data: made.outputs.record(at).to_vec(), keys: keys(&made.outputs, at) };
+            match &mut fates[made.input_of(at)] {
+                Fate::Delivered(several) => several.push(delivered),
+                other => *other = Fate::Delivered(vec![delivered]),
+            }
+        }
+        for rejected in made.rejected {
+            let at = usize::try_from(rejected.sequence).unwrap_or(usize::MAX);
+            fates[at] = Fate::Failed { code: rejected.code.to_owned(), message: rejected.message };
+        }
+        Ok(fates)
+    }
+}
+
+fn keys(records: &Records, at: usize) -> BTreeMap<String, String> {
+    let set = records.columns().iter().filter_map(|column| {
+        let code = column.codes.get(at)?.checked_sub(1)?;
+        Some((column.name.clone(), column.dictionary.get(code as usize)?.clone()))
+    });
+    set.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plugin::guests::guest;
+    use super::*;
+
+    #[test]
+    fn every_record_has_a_fate() {
+        let bytes = std::fs::read(guest("bench")).expect("a guest");
+        let workshop = Workshop::open("bench", "s", &bytes, Limits::default(), Vec::new()).expect("a plugin");
+        let fates =
+            workshop.transform(&["{\"level\":\"info\"}", "{\"level\":\"debug\"}", "no json"], 1).expect("short");
+        let edited = b"{\"level\":\"info\",\"pipeline\":\"hydrant\"}".to_vec();
+        assert_eq!(fates[0], Fate::Delivered(vec![Delivered { data: edited, keys: BTreeMap::new() }]));
+        assert_eq!(fates[1], Fate::Dropped);
+        assert!(matches!(&fates[2], Fate::Failed { code, .. } if code.starts_with("Lambda.")), "{fates:?}");
+        assert_eq!(workshop.transform(&[[0_u8; 0]; 0], 1).expect("nothing"), Vec::new());
+    }
+}
