@@ -30,6 +30,28 @@ pub struct PluginLabel {
     pub plugin: String,
 }
 
+/// Label of a plugin's faults.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct FaultLabel {
+    /// Plugin name.
+    pub plugin: String,
+    /// One of [`FAULT_KINDS`].
+    pub kind: &'static str,
+}
+
+/// Label of the version that rules.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct VersionLabel {
+    /// Plugin name.
+    pub plugin: String,
+    /// SHA-256 of its file.
+    pub digest: String,
+}
+
+/// How a call of a plugin can end badly.
+pub const FAULT_KINDS: [&str; 8] =
+    ["trap", "deadline", "memory", "output", "configuration", "answer", "call", "host-panic"];
+
 /// Records and their bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Volume {
@@ -77,8 +99,18 @@ pub struct StreamMetrics {
 pub struct PluginMetrics {
     /// Calls of `apply`.
     pub calls: Counter,
-    /// Calls that trapped, ran out of time or memory, or answered nonsense.
-    pub faults: Counter,
+    /// Records given to it, each once however often it was tried.
+    pub input: Volume,
+    /// Records it leaves for delivery, kept ones included.
+    pub output: Volume,
+    /// Records it dropped on purpose.
+    pub dropped_records: Counter,
+    /// Records it failed, or that failed with it.
+    pub failed_records: Counter,
+    /// Calls that trapped, broke a limit, or answered nonsense, in the order of [`FAULT_KINDS`].
+    pub faults: [Counter; FAULT_KINDS.len()],
+    /// Most linear memory that one instance had, bytes.
+    pub memory_peak_bytes: Gauge<i64>,
     /// Lines the plugin logged.
     pub log_lines: Counter,
     /// Log bytes thrown away because of the limit.
@@ -91,7 +123,12 @@ impl Default for PluginMetrics {
     fn default() -> Self {
         Self {
             calls: Counter::default(),
-            faults: Counter::default(),
+            input: Volume::default(),
+            output: Volume::default(),
+            dropped_records: Counter::default(),
+            failed_records: Counter::default(),
+            faults: std::array::from_fn(|_| Counter::default()),
+            memory_peak_bytes: Gauge::default(),
             log_lines: Counter::default(),
             log_dropped_bytes: Counter::default(),
             seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
@@ -149,8 +186,14 @@ struct Streams {
 }
 
 struct Plugins {
+    versions: Family<VersionLabel, Gauge<i64>>,
     calls: Family<PluginLabel, Counter>,
-    faults: Family<PluginLabel, Counter>,
+    /// Records and bytes, in and out.
+    volumes: [Family<PluginLabel, Counter>; 4],
+    dropped_records: Family<PluginLabel, Counter>,
+    failed_records: Family<PluginLabel, Counter>,
+    faults: Family<FaultLabel, Counter>,
+    memory_peak_bytes: Family<PluginLabel, Gauge<i64>>,
     log_lines: Family<PluginLabel, Counter>,
     log_dropped_bytes: Family<PluginLabel, Counter>,
     seconds: Family<PluginLabel, Histogram, fn() -> Histogram>,
@@ -214,13 +257,32 @@ impl Telemetry {
     /// The counters of one plugin. Fetch once, keep.
     pub fn plugin(&self, plugin: &str) -> PluginMetrics {
         let label = PluginLabel { plugin: plugin.to_owned() };
+        let volume = |at: usize| Volume {
+            records: self.plugins.volumes[at].get_or_create_owned(&label),
+            bytes: self.plugins.volumes[at + 1].get_or_create_owned(&label),
+        };
+        let fault = |kind| self.plugins.faults.get_or_create_owned(&FaultLabel { plugin: plugin.to_owned(), kind });
         PluginMetrics {
             calls: self.plugins.calls.get_or_create_owned(&label),
-            faults: self.plugins.faults.get_or_create_owned(&label),
+            input: volume(0),
+            output: volume(2),
+            dropped_records: self.plugins.dropped_records.get_or_create_owned(&label),
+            failed_records: self.plugins.failed_records.get_or_create_owned(&label),
+            faults: FAULT_KINDS.map(fault),
+            memory_peak_bytes: self.plugins.memory_peak_bytes.get_or_create_owned(&label),
             log_lines: self.plugins.log_lines.get_or_create_owned(&label),
             log_dropped_bytes: self.plugins.log_dropped_bytes.get_or_create_owned(&label),
             seconds: self.plugins.seconds.get_or_create_owned(&label),
         }
+    }
+
+    /// Shows which version of a plugin rules, in place of the one before it.
+    pub fn plugin_rules(&self, plugin: &str, digest: &str, before: Option<&str>) {
+        let label = |digest: &str| VersionLabel { plugin: plugin.to_owned(), digest: digest.to_owned() };
+        if let Some(before) = before {
+            self.plugins.versions.remove(&label(before));
+        }
+        self.plugins.versions.get_or_create_owned(&label(digest)).set(1);
     }
 
     /// The text that `/metrics` answers.
@@ -266,15 +328,32 @@ impl Streams {
 
 impl Plugins {
     fn register(registry: &mut Registry) -> Self {
+        let words = ["input_records", "input_bytes", "output_records", "output_bytes"];
+        let volumes = words.map(|name| {
+            let family = Family::<PluginLabel, Counter>::default();
+            let help = format!("{} of a plugin", name.replace('_', " "));
+            registry.register(format!("plugin_{name}"), help, family.clone());
+            family
+        });
         let plugins = Self {
+            versions: Family::default(),
             calls: Family::default(),
+            volumes,
+            dropped_records: Family::default(),
+            failed_records: Family::default(),
             faults: Family::default(),
+            memory_peak_bytes: Family::default(),
             log_lines: Family::default(),
             log_dropped_bytes: Family::default(),
             seconds: Family::new_with_constructor(|| PluginMetrics::default().seconds),
         };
         registry.register("plugin_calls", "Calls of a plugin", plugins.calls.clone());
+        registry.register("plugin_version", "1 for the version that rules", plugins.versions.clone());
+        registry.register("plugin_dropped_records", "Records dropped by a plugin", plugins.dropped_records.clone());
+        registry.register("plugin_failed_records", "Records failed by a plugin", plugins.failed_records.clone());
         registry.register("plugin_faults", "Calls that trapped or broke a limit", plugins.faults.clone());
+        let peak = plugins.memory_peak_bytes.clone();
+        registry.register("plugin_memory_peak_bytes", "Most memory that one instance had", peak);
         registry.register("plugin_log_lines", "Lines a plugin logged", plugins.log_lines.clone());
         registry.register("plugin_log_dropped_bytes", "Log bytes over the limit", plugins.log_dropped_bytes.clone());
         registry.register("plugin_seconds", "Time of one call", plugins.seconds.clone());

@@ -45,6 +45,20 @@ impl Fault {
         }
     }
 
+    /// Place of its kind in [`FAULT_KINDS`](crate::telemetry::FAULT_KINDS).
+    pub(super) fn kind(&self) -> usize {
+        match self {
+            Self::Trapped(_) => 0,
+            Self::Deadline(_) => 1,
+            Self::Memory { .. } => 2,
+            Self::Output(_) => 3,
+            Self::Configure(_) => 4,
+            Self::Lie(_) => 5,
+            Self::Call(_) => 6,
+            Self::HostPanic => 7,
+        }
+    }
+
     /// Whether to try again.
     pub(super) fn again(&self) -> Again {
         match self {

@@ -1,8 +1,10 @@
 //! One batch in one fresh instance, within its limits. Refuses to keep the instance, whatever happened.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use wasmtime::{ResourceLimiter, Store};
 
 use super::bindings::v1::{Answer, Applied, ApplyParameters, BatchIn, ConfigureParameters, Configured, ContextIn};
@@ -29,6 +31,8 @@ pub(super) struct Call<'a> {
     pub(super) deadline: Duration,
     /// What is left of the batch's allowance.
     pub(super) output_bytes: usize,
+    /// Raised to what the instance had in the end.
+    pub(super) memory_peak_bytes: &'a Gauge<i64>,
 }
 
 impl Call<'_> {
@@ -60,6 +64,8 @@ impl Call<'_> {
         let answer = self.converse(&mut store, batch);
         let host = store.data_mut();
         host.log.finish();
+        let used_bytes = i64::try_from(host.limiter.used_bytes).unwrap_or(i64::MAX);
+        self.memory_peak_bytes.inner().fetch_max(used_bytes, Ordering::Relaxed);
         if host.limiter.denied {
             // Whatever it answered: guests catch the denial and answer as if records were at fault.
             let Limits { memory_bytes: bytes, table_elements: elements, .. } = *self.limits;

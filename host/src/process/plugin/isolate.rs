@@ -48,7 +48,7 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
                     tracing::warn!(plugin = %plugin, stream, records = inputs.len(), "plugin failed a batch: {fault}");
                     Instant::now() + limits.recovery
                 });
-                plugin.metrics().faults.inc();
+                plugin.metrics().faults[fault.kind()].inc();
                 let lone = inputs.len() <= 1;
                 match fault.again() {
                     Again::Same if lone && attempts <= retries => todo.push(Todo { inputs, attempts }),

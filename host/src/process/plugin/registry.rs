@@ -23,7 +23,7 @@ use super::settings::{Limits, Settings};
 use super::store::{Store, StoreError, make_folder};
 use super::{isolate, store};
 use crate::process::ChainError;
-use crate::record::{PluginVersion, Records};
+use crate::record::{Origins, PluginVersion, Records};
 use crate::telemetry::{PluginMetrics, Telemetry};
 
 /// Every plugin of this host. Cheap to share; stops watching when dropped.
@@ -191,7 +191,27 @@ impl Plugin {
         if records.is_empty() {
             return Made::Unchanged;
         }
-        merge(records, isolate::run(self, stream, retries, records, arrived_ms))
+        let made = merge(records, isolate::run(self, stream, retries, records, arrived_ms));
+        self.count(records, &made);
+        made
+    }
+
+    fn count(&self, input: &Records, made: &Made) {
+        let (inputs, input_bytes) = (input.len() as u64, input.payload().len() as u64);
+        self.metrics.input.add(inputs, input_bytes);
+        match made {
+            Made::Unchanged => self.metrics.output.add(inputs, input_bytes),
+            Made::Changed(stage) => {
+                let failed = stage.refused.len() as u64;
+                self.metrics.output.add(stage.records.len() as u64, stage.records.payload().len() as u64);
+                self.metrics.failed_records.inc_by(failed);
+                let delivered = match &stage.origins {
+                    Origins::Identity => inputs - failed,
+                    Origins::Inputs(origins) => origins.chunk_by(|one, next| one == next).count() as u64,
+                };
+                self.metrics.dropped_records.inc_by(inputs.saturating_sub(delivered + failed));
+            }
+        }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -204,7 +224,8 @@ impl Plugin {
 
     pub(super) fn call<'a>(&'a self, stream: &'a str, deadline: Duration, output_bytes: usize) -> Call<'a> {
         let Self { compiled, limits, settings, .. } = self;
-        Call { compiled, limits, stream, settings, deadline, output_bytes }
+        let memory_peak_bytes = &self.metrics.memory_peak_bytes;
+        Call { compiled, limits, stream, settings, deadline, output_bytes, memory_peak_bytes }
     }
 
     pub(super) fn log(&self, stream: &str) -> Log {
@@ -276,8 +297,9 @@ impl Registry {
         self.store.put(&version.digest, bytes)?;
         lock(&self.compiled).keep(&version.digest, compiled);
         tracing::info!(plugin = %plugin, digest = %version.digest, "plugin version rules from the next batch");
-        current.insert(version.name.clone(), version);
+        let before = current.insert(version.name.clone(), version.clone());
         drop(current);
+        self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
         self.changed.send_modify(|count| *count += 1);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
+use crate::telemetry::FAULT_KINDS;
 
 /// What a behaviour costs a batch of five of which the third holds the word that provokes it.
 enum Cost {
@@ -199,7 +200,11 @@ fn a_batch_after_a_fault_is_processed_as_if_nothing_had_been() {
         assert_eq!(texts(&chain.apply(batch(&["a", "b"]))), ["a", "b"]);
     }
     let metrics = rig.telemetry.plugin("hoard");
-    assert!(metrics.faults.get() >= 6 && metrics.calls.get() > metrics.faults.get());
+    let memory = &metrics.faults[FAULT_KINDS.iter().position(|kind| *kind == "memory").unwrap()];
+    assert!(memory.get() >= 6 && metrics.calls.get() > memory.get());
+    assert_eq!(metrics.faults.iter().map(|kind| kind.get()).sum::<u64>(), memory.get());
+    let peak = usize::try_from(metrics.memory_peak_bytes.get()).unwrap();
+    assert!(peak > rig.settings.limits.memory_bytes / 2 && peak <= rig.settings.limits.memory_bytes, "{peak}");
 }
 
 /// Row P10: an instance finds its memory as the component says, whatever ran in its slot before.

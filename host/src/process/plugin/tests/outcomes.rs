@@ -44,6 +44,23 @@ fn each_record_meets_its_own_fate() {
     assert_eq!((made.rejected[0].data.as_ref(), made.rejected[0].attempts), (b"no json".as_slice(), 1));
 }
 
+#[test]
+fn what_a_plugin_did_is_counted() {
+    let rig = Rig::new();
+    rig.install("bench", "bench");
+    let host = rig.start();
+    let records = [r#"{"level":"info"}"#, r#"{"level":"debug"}"#, "no json", r#"{"level":"warn"}"#];
+    chain(&host, vec![plugin("bench")]).apply(batch(&records));
+    let counted = rig.telemetry.plugin("bench");
+    let figures = [&counted.input.records, &counted.output.records, &counted.dropped_records, &counted.failed_records];
+    assert_eq!(figures.map(|figure| figure.get()), [4, 2, 1, 1]);
+    assert_eq!(counted.input.bytes.get(), records.iter().map(|record| record.len() as u64).sum::<u64>());
+    assert!(counted.output.bytes.get() > 32 && counted.memory_peak_bytes.get() > 0);
+    let digest = &host.list()[0].digest;
+    let shown = rig.telemetry.render();
+    assert!(shown.contains(&format!("hydrant_plugin_version{{plugin=\"bench\",digest=\"{digest}\"}} 1")), "{shown}");
+}
+
 /// Outputs of one input stay together and keep their columns.
 #[test]
 fn one_record_becomes_many_with_columns() {
