@@ -71,3 +71,17 @@ fn a_plugin_file_says_what_it_is() {
     let errors = text(&output.stderr);
     assert!(errors.contains("it is not WebAssembly") && errors.contains("hint:"), "{errors}");
 }
+
+/// What a record costs, for machines; the count of instructions is the same for the same plugin.
+#[test]
+fn a_plugin_is_measured() {
+    let orders = plugin("orders");
+    let place = orders.display().to_string();
+    let rest = ["--json", "--input", "plugins/orders/fixtures", "--against", place.as_str()];
+    let output = hydrant(&["bench"], &orders, &rest, "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let counted = |figures: &Value| figures["batches"][2]["instructions_per_record"].as_u64().expect("a count");
+    assert!(counted(&report["plugin"]) > 0);
+    assert_eq!(counted(&report["plugin"]), counted(&report["against"]));
+}

@@ -1,6 +1,6 @@
 //! The arguments, as clap understands them. Refuses to act on any.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -44,7 +44,7 @@ pub(super) enum Command {
     Journal(Journal),
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Configured {
     /// Configuration file [default: ./hydrant.toml]
     #[arg(long, value_name = "FILE")]
@@ -131,6 +131,8 @@ pub(super) enum Plugin {
         \"dropped\" and {\"failed\": {\"code\": …, \"message\": …}} are the other ends of a record. Write inputs \
         only, and --update fills in the rest. Every record also runs alone, and must fare the same.")]
     Test(TestPlugin),
+    /// Measure what a record costs in a plugin
+    Bench(BenchPlugin),
     /// Pass standard input through a plugin, line by line, to standard output
     Run(RunPlugin),
 }
@@ -165,6 +167,18 @@ pub(super) struct RunPlugin {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct BenchPlugin {
+    #[command(flatten)]
+    pub(super) plugin: TriedPlugin,
+    /// Records to measure with: a file of lines, or fixtures
+    #[arg(long, value_name = "PATH", default_value = "fixtures")]
+    pub(super) input: PathBuf,
+    /// Another version, measured in the same way; differences are shown against it
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(super) struct TriedPlugin {
     /// The plugin: a component, or a core module made with a Hydrant SDK
     pub(super) file: PathBuf,
@@ -176,6 +190,13 @@ pub(super) struct TriedPlugin {
     pub(super) stream: String,
     #[command(flatten)]
     pub(super) limits: Configured,
+}
+
+impl TriedPlugin {
+    /// The same for another file.
+    pub(super) fn of(&self, file: &Path) -> Self {
+        Self { file: file.to_owned(), ..self.clone() }
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

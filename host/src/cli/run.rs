@@ -156,6 +156,7 @@ mod tests {
             "hydrant plugin inspect p.wasm --json",
             "hydrant plugin test p.wasm",
             "hydrant plugin test p.wasm a.json b --update --config a.toml",
+            "hydrant plugin bench p.wasm --input a.ndjson --against old.wasm --json",
             "hydrant plugin run p.wasm --setting a=b --setting c= --stream s --batch 1",
             "hydrant journal inspect data",
             "hydrant journal verify data --json",

@@ -15,4 +15,4 @@ mod workshop;
 
 pub use chain::{Chain, ChainError};
 pub use plugin::PluginHost;
-pub use workshop::{Delivered, Fate, Workshop};
+pub use workshop::{Delivered, Fate, Prepared, Workshop};

@@ -4,6 +4,8 @@
 //! Refuses to be another way through: records run through the same [`Chain`] as in a stream.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Chain;
 use super::plugin::{Limits, LoadError, Plugin};
@@ -13,6 +15,8 @@ use crate::record::{Batch, Records, RecordsError, StreamId};
 #[derive(Debug)]
 pub struct Workshop {
     chain: Chain,
+    plugin: Arc<Plugin>,
+    compile_time: Duration,
 }
 
 /// What became of one record.
@@ -40,6 +44,32 @@ pub struct Delivered {
     pub keys: BTreeMap<String, String>,
 }
 
+/// Records laid out as a batch.
+#[derive(Clone, Debug)]
+pub struct Prepared(Records);
+
+impl Prepared {
+    /// Lays them out.
+    ///
+    /// # Errors
+    /// They are longer than 4 GiB.
+    pub fn new(records: &[impl AsRef<[u8]>]) -> Result<Self, RecordsError> {
+        let mut payload = Vec::new();
+        let mut ends = Vec::with_capacity(records.len());
+        for record in records {
+            payload.extend_from_slice(record.as_ref());
+            // An end that does not fit is an end that does not match.
+            ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
+        }
+        Ok(Self(Records::new(payload.into(), ends, Vec::new())?))
+    }
+
+    fn at(&self, arrived_ms: u64) -> Batch {
+        let arrived_ms = vec![arrived_ms; self.0.len()];
+        Batch { stream: StreamId(0), first: 0, arrived_ms, records: self.0.clone() }
+    }
+}
+
 impl Workshop {
     /// Loads and tries out a plugin that is called `name` and works for `stream`. Blocking: it is compiled.
     ///
@@ -52,7 +82,43 @@ impl Workshop {
         limits: Limits,
         settings: Vec<(String, String)>,
     ) -> Result<Self, LoadError> {
-        Ok(Self { chain: Chain::alone(stream, Plugin::alone(name, bytes, limits, settings)?) })
+        let started = Instant::now();
+        let plugin = Plugin::alone(name, bytes, limits, settings)?;
+        let compile_time = started.elapsed();
+        Ok(Self { chain: Chain::alone(stream, Arc::clone(&plugin)), plugin, compile_time })
+    }
+
+    /// How long it took to open: compiling, mostly.
+    pub fn compile_time(&self) -> Duration {
+        self.compile_time
+    }
+
+    /// Most memory that an instance had so far, bytes.
+    pub fn memory_peak_bytes(&self) -> u64 {
+        self.plugin.memory_peak_bytes()
+    }
+
+    /// Starts an instance, configures it, gives it an empty batch and throws it away.
+    ///
+    /// # Errors
+    /// What the plugin did, for people.
+    pub fn start(&self) -> Result<(), String> {
+        self.plugin.start()
+    }
+
+    /// Instructions that a call takes for each of these batches, its start included; the same on every machine.
+    /// `bytes` are those it was opened with, which are compiled once more, with counters.
+    ///
+    /// # Errors
+    /// What went wrong, for people.
+    pub fn instructions(&self, bytes: &[u8], batches: &[&Prepared], arrived_ms: u64) -> Result<Vec<u64>, String> {
+        let batches: Vec<&Records> = batches.iter().map(|batch| &batch.0).collect();
+        self.plugin.instructions(bytes, &batches, arrived_ms)
+    }
+
+    /// Transforms a batch and looks at nothing that came out: what a bench times.
+    pub fn pass(&self, batch: &Prepared, arrived_ms: u64) {
+        drop(self.chain.apply(batch.at(arrived_ms)));
     }
 
     /// Transforms one batch of records that arrived at `arrived_ms`, milliseconds since 1970; a fate for each of them.
@@ -61,18 +127,8 @@ impl Workshop {
     /// # Errors
     /// The batch is longer than 4 GiB.
     pub fn transform(&self, records: &[impl AsRef<[u8]>], arrived_ms: u64) -> Result<Vec<Fate>, RecordsError> {
-        let mut payload = Vec::new();
-        let mut ends = Vec::with_capacity(records.len());
-        for record in records {
-            payload.extend_from_slice(record.as_ref());
-            // An end that does not fit is an end that does not match.
-            ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
-        }
-        let records = Records::new(payload.into(), ends, Vec::new())?;
-        let count = records.len();
-        let batch = Batch { stream: StreamId(0), first: 0, arrived_ms: vec![arrived_ms; count], records };
-        let made = self.chain.apply(batch);
-        let mut fates = vec![Fate::Dropped; count];
+        let made = self.chain.apply(Prepared::new(records)?.at(arrived_ms));
+        let mut fates = vec![Fate::Dropped; records.len()];
         for at in 0..made.outputs.len() {
             let delivered = Delivered { data: made.outputs.record(at).to_vec(), keys: keys(&made.outputs, at) };
             match &mut fates[made.input_of(at)] {

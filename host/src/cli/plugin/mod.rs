@@ -5,9 +5,11 @@
 //! | `inspect` | `inspect` |
 //! | `run` | `filter` |
 //! | `test` | `check`, and `fixture` for the files |
+//! | `bench` | `bench` |
 //!
 //! Refuses to need a running host.
 
+mod bench;
 mod check;
 mod filter;
 mod fixture;
@@ -27,6 +29,7 @@ pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin)
     match command {
         Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
         Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
+        Plugin::Bench(asked) => bench::bench::<P>(console, asked),
         Plugin::Test(asked) => check::check::<P>(console, asked),
     }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::super::arguments::{Configured, TestPlugin, TriedPlugin};
+use super::super::arguments::{BenchPlugin, Configured, TestPlugin, TriedPlugin};
 use super::super::console::Format;
 use super::super::{Console, Failure};
 use super::filter::{Counts, filter};
-use super::{PluginLimits, check, inspect, open};
+use super::{PluginLimits, bench, check, inspect, open};
 use crate::config;
 use crate::process::Workshop;
 use crate::process::plugin::{Limits, guests::guest};
@@ -118,4 +118,30 @@ fn fixtures_are_blessed_held_and_told_apart() {
     assert!(shown[0].ends_with("record 1: it is not what is expected"), "{text}");
     assert!(shown[2].starts_with("- {\"delivered\"") && shown[2].contains("other"), "{text}");
     assert!(shown[3].starts_with("+ {\"delivered\"") && shown[3].contains("hydrant"), "{text}");
+}
+
+/// Times vary; counted instructions do not, and so tell two versions apart.
+#[test]
+fn a_bench_counts_the_same_instructions_every_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("logs.ndjson");
+    fs::write(&input, "{\"level\":\"info\"}\n{\"level\":\"debug\"}\n").expect("a file");
+    let asked = |against| BenchPlugin { plugin: tried(guest("bench")), input: input.clone(), against };
+    let run = |against| {
+        let (text, done) = said(Format::Json, |console| bench::bench::<Defaults>(console, &asked(against)));
+        done.expect("measured");
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+    };
+    let report = run(Some(guest("bench")));
+    let counts = |figures: &serde_json::Value| -> Vec<u64> {
+        let rows = figures["batches"].as_array().expect("rows");
+        rows.iter().map(|row| row["instructions_per_record"].as_u64().expect("a count")).collect()
+    };
+    let counted = counts(&report["plugin"]);
+    assert_eq!(counted, counts(&report["against"]));
+    assert_eq!(counted.len(), 4);
+    assert!(counted[0] > counted[3] && counted[3] > 50, "a larger batch shares its start: {counted:?}");
+    let (text, done) = said(Format::Human, |console| bench::bench::<Defaults>(console, &asked(Some(guest("bench")))));
+    done.expect("measured");
+    assert!(text.contains("instructions per record, batch of 4,000") && text.contains("+0.0 %"), "{text}");
 }

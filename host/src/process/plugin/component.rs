@@ -102,7 +102,14 @@ pub(super) fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadErr
     if size > limits.component_bytes {
         return Err(LoadError::TooLarge { bytes: size, limit: limits.component_bytes });
     }
-    let sandbox = sandbox()?;
+    compile_for(sandbox()?, bytes)
+}
+
+/// Compiles a component for one sandbox, whatever its size.
+///
+/// # Errors
+/// Why these bytes are no plugin.
+pub(super) fn compile_for(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     // What parses a stranger's file is contained like a call.
     contain(|| Ok(compile_in(sandbox, bytes))).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
 }

@@ -46,21 +46,29 @@ impl Call<'_> {
         contain(|| self.run_in(sandbox, log, batch))
     }
 
+    /// Runs in a sandbox that counts, and says how many instructions the guest executed: the same for the same batch
+    /// on every machine.
+    ///
+    /// # Errors
+    /// Whatever the guest did.
+    pub(super) fn count(&self, sandbox: &Sandbox, log: Log, batch: BatchIn<'_>) -> Result<u64, Fault> {
+        contain(|| {
+            let mut store = self.store(sandbox, log, &batch);
+            let failed = |error: wasmtime::Error| Fault::Call(format!("{error:#}"));
+            store.set_fuel(MOST_INSTRUCTIONS).map_err(failed)?;
+            match self.converse(&mut store, batch) {
+                Ok(_answer) => Ok(MOST_INSTRUCTIONS - store.get_fuel().map_err(failed)?),
+                Err(Failed::Refused(message)) => Err(Fault::Configure(cut(message))),
+                Err(Failed::Configuring(error) | Failed::Applying(error)) => Err(failed(error)),
+            }
+        })
+    }
+
     fn run_in(&self, sandbox: &Sandbox, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
-        let records = &batch.records;
-        let output_bytes = allowance(self.limits, self.output_bytes, records.payload.len(), records.ends.len());
-        let limiter = Limiter {
-            memory_bytes: self.limits.memory_bytes,
-            table_elements: self.limits.table_elements,
-            used_bytes: 0,
-            denied: false,
-        };
-        let mut store = Store::new(&sandbox.engine, Host { log, limiter });
-        store.limiter(|host| &mut host.limiter);
+        let mut store = self.store(sandbox, log, &batch);
         store.set_epoch_deadline(Sandbox::ticks(self.deadline));
         store.epoch_deadline_trap();
-        store.set_hostcall_fuel(output_bytes);
-        store.set_max_component_handles(HANDLES);
+        let output_bytes = self.allowance(&batch);
         let answer = self.converse(&mut store, batch);
         let host = store.data_mut();
         host.log.finish();
@@ -76,6 +84,26 @@ impl Call<'_> {
             Failed::Configuring(error) => Fault::Configure(self.fault(&error, output_bytes).to_string()),
             Failed::Applying(error) => self.fault(&error, output_bytes),
         })
+    }
+
+    fn allowance(&self, batch: &BatchIn<'_>) -> usize {
+        let records = &batch.records;
+        allowance(self.limits, self.output_bytes, records.payload.len(), records.ends.len())
+    }
+
+    /// A store with every limit but that of time.
+    fn store(&self, sandbox: &Sandbox, log: Log, batch: &BatchIn<'_>) -> Store<Host> {
+        let limiter = Limiter {
+            memory_bytes: self.limits.memory_bytes,
+            table_elements: self.limits.table_elements,
+            used_bytes: 0,
+            denied: false,
+        };
+        let mut store = Store::new(&sandbox.engine, Host { log, limiter });
+        store.limiter(|host| &mut host.limiter);
+        store.set_hostcall_fuel(self.allowance(batch));
+        store.set_max_component_handles(HANDLES);
+        store
     }
 
     fn converse(&self, store: &mut Store<Host>, batch: BatchIn<'_>) -> Result<Answer, Failed> {
@@ -163,6 +191,8 @@ impl ResourceLimiter for Limiter {
 
 /// The world has no resources, so a guest needs no handles; a few for what toolchains add of their own.
 const HANDLES: usize = 64;
+/// About a quarter of an hour of a guest: a bench that loops comes to an end.
+const MOST_INSTRUCTIONS: u64 = 1 << 40;
 /// One offset, one input index, one outcome and a short reason for each input.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::bindings::v1::{BatchIn, RecordsIn};
-use super::component::{Compiled, LoadError, compile};
-use super::engine::{EngineError, sandbox};
+use super::component::{Compiled, LoadError, compile, compile_for};
+use super::engine::{EngineError, Sandbox, sandbox};
 use super::fault::Fault;
 use super::instance::Call;
 use super::log::{Log, Meter};
@@ -194,6 +194,43 @@ impl Plugin {
         let made = merge(records, isolate::run(self, stream, retries, records, arrived_ms));
         self.count(records, &made);
         made
+    }
+
+    /// Starts an instance, configures it and gives it an empty batch.
+    ///
+    /// # Errors
+    /// What the plugin did, for people.
+    pub(in super::super) fn start(&self) -> Result<(), String> {
+        self.try_out().map_err(|fault| fault.to_string())
+    }
+
+    /// Counts the instructions of one call over these records, start included. Blocking and slow: the component, given
+    /// again as `bytes`, is compiled once more for an engine that counts.
+    ///
+    /// # Errors
+    /// What went wrong, for people.
+    pub(in super::super) fn instructions(
+        &self,
+        bytes: &[u8],
+        batches: &[&Records],
+        arrived_ms: u64,
+    ) -> Result<Vec<u64>, String> {
+        let sandbox = Sandbox::metered().map_err(|error| error.to_string())?;
+        let compiled = compile_for(&sandbox, bytes).map_err(|error| error.to_string())?;
+        let counted = batches.iter().map(|records| {
+            let arrived_ms = vec![arrived_ms; records.len()];
+            let (payload, ends) = (records.payload().as_ref(), records.ends());
+            let batch = BatchIn { records: RecordsIn { payload, ends, columns: &[] }, arrived_ms: &arrived_ms };
+            let call = self.call("", self.limits.deadline, self.limits.output_bytes);
+            let call = Call { compiled: &compiled, ..call };
+            call.count(&sandbox, self.log(""), batch).map_err(|fault| fault.to_string())
+        });
+        counted.collect()
+    }
+
+    /// Most memory that an instance of it had, bytes.
+    pub(in super::super) fn memory_peak_bytes(&self) -> u64 {
+        u64::try_from(self.metrics.memory_peak_bytes.get()).unwrap_or(0)
     }
 
     fn count(&self, input: &Records, made: &Made) {
