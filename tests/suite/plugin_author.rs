@@ -72,6 +72,38 @@ fn a_plugin_file_says_what_it_is() {
     assert!(errors.contains("it is not WebAssembly") && errors.contains("hint:"), "{errors}");
 }
 
+/// From nothing to a tested plugin: new, build, test, and the author's own unit tests; then an edit shows.
+#[test]
+fn a_new_rust_plugin_builds_and_passes_its_tests() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = folder.path().display().to_string();
+    let made = hydrant(&["new"], Path::new("fresh-orders"), &["--lang", "rust", "--dir", &place], "");
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let project = folder.path().join("fresh-orders");
+
+    let built = hydrant(&["build"], &project, &["--json"], "");
+    assert_eq!(built.status.code(), Some(0), "{}", text(&built.stderr));
+    let facts: Value = serde_json::from_slice(&built.stdout).expect("JSON");
+    assert!(facts["bytes"].as_u64().expect("a size") < 200_000, "{facts}");
+    let file = project.join("fresh-orders.wasm");
+    let fixtures = project.join("fixtures").display().to_string();
+    let held = hydrant(&["test"], &file, &[&fixtures], "");
+    assert_eq!(held.status.code(), Some(0), "{}{}", text(&held.stdout), text(&held.stderr));
+
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--quiet"]).current_dir(&project).env_remove("CARGO_TARGET_DIR");
+    let tested = cargo.output().expect("cargo can be run");
+    assert!(tested.status.success(), "{}{}", text(&tested.stdout), text(&tested.stderr));
+
+    let source = project.join("src/lib.rs");
+    let edited = std::fs::read_to_string(&source).expect("a file").replace("\"heartbeat\"", "\"noise\"");
+    std::fs::write(&source, edited).expect("a file");
+    assert_eq!(hydrant(&["build"], &project, &[], "").status.code(), Some(0));
+    let held = hydrant(&["test"], &file, &[&fixtures], "");
+    assert_eq!(held.status.code(), Some(1));
+    assert!(text(&held.stdout).contains("record 2: it is not what is expected"), "{}", text(&held.stdout));
+}
+
 /// What a record costs, for machines; the count of instructions is the same for the same plugin.
 #[test]
 fn a_plugin_is_measured() {

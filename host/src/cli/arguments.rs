@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A self-hosted Amazon Data Firehose whose transforms are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -123,6 +123,10 @@ pub(super) struct Put {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
+    /// Make a project that builds and passes its own tests
+    New(NewPlugin),
+    /// Build a project's plugin with its own toolchain
+    Build(BuildPlugin),
     /// Say what a plugin file is: digest, size, imports, tools, WIT, limits
     Inspect(InspectPlugin),
     /// Run fixtures and show what differs
@@ -135,6 +139,36 @@ pub(super) enum Plugin {
     Bench(BenchPlugin),
     /// Pass standard input through a plugin, line by line, to standard output
     Run(RunPlugin),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewPlugin {
+    /// Name of the plugin, and of the folder that is made
+    pub(super) name: String,
+    /// Language to write it in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(super) lang: Language,
+    /// Folder to make it in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) dir: PathBuf,
+}
+
+/// What plugins are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    Rust,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildPlugin {
+    /// Folder of the project
+    #[arg(default_value = ".")]
+    pub(super) dir: PathBuf,
+    /// File to write [default: NAME.wasm in the project]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) limits: Configured,
 }
 
 #[derive(Debug, Args)]

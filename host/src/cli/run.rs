@@ -119,6 +119,7 @@ mod tests {
             "hydrant plugin",
             "hydrant plugin run p.wasm --setting a",
             "hydrant plugin run p.wasm --batch 0",
+            "hydrant plugin new clean --lang cobol",
             "hydrant journal",
             "hydrant --verbose streams",
         ] {
@@ -153,6 +154,9 @@ mod tests {
             "hydrant streams --config a.toml",
             "hydrant describe orders",
             "hydrant delete orders --json",
+            "hydrant plugin new clean --lang rust --dir d",
+            "hydrant plugin build",
+            "hydrant plugin build d --out p.wasm --json",
             "hydrant plugin inspect p.wasm --json",
             "hydrant plugin test p.wasm",
             "hydrant plugin test p.wasm a.json b --update --config a.toml",

@@ -2,6 +2,8 @@
 //!
 //! | command | file |
 //! |---|---|
+//! | `new` | `new`, and `templates/` |
+//! | `build` | `build` |
 //! | `inspect` | `inspect` |
 //! | `run` | `filter` |
 //! | `test` | `check`, and `fixture` for the files |
@@ -10,10 +12,12 @@
 //! Refuses to need a running host.
 
 mod bench;
+mod build;
 mod check;
 mod filter;
 mod fixture;
 mod inspect;
+mod new;
 mod open;
 
 #[cfg(test)]
@@ -27,6 +31,8 @@ pub use open::PluginLimits;
 /// Runs one of them.
 pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin) -> Result<(), Failure> {
     match command {
+        Plugin::New(asked) => new::new(console, asked),
+        Plugin::Build(asked) => build::build::<P>(console, asked),
         Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
         Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
         Plugin::Bench(asked) => bench::bench::<P>(console, asked),

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::super::arguments::{BenchPlugin, Configured, TestPlugin, TriedPlugin};
+use super::super::arguments::{BenchPlugin, BuildPlugin, Configured, Language, NewPlugin, TestPlugin, TriedPlugin};
 use super::super::console::Format;
 use super::super::{Console, Failure};
 use super::filter::{Counts, filter};
-use super::{PluginLimits, bench, check, inspect, open};
+use super::{PluginLimits, bench, build, check, inspect, new, open};
 use crate::config;
 use crate::process::Workshop;
 use crate::process::plugin::{Limits, guests::guest};
@@ -144,4 +144,48 @@ fn a_bench_counts_the_same_instructions_every_time() {
     let (text, done) = said(Format::Human, |console| bench::bench::<Defaults>(console, &asked(Some(guest("bench")))));
     done.expect("measured");
     assert!(text.contains("instructions per record, batch of 4,000") && text.contains("+0.0 %"), "{text}");
+}
+
+#[test]
+fn a_project_is_made_once_and_under_a_good_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = |name: &str| NewPlugin { name: name.into(), lang: Language::Rust, dir: folder.path().into() };
+    let (text, done) = said(Format::Human, |console| new::new(console, &asked("clean-orders")));
+    done.expect("made");
+    assert!(text.contains("hydrant plugin test clean-orders.wasm"), "{text}");
+    let manifest = fs::read_to_string(folder.path().join("clean-orders/Cargo.toml")).expect("a manifest");
+    assert!(manifest.contains("name = \"clean-orders\""), "{manifest}");
+    let told =
+        said(Format::Human, |console| new::new(console, &asked("clean-orders"))).1.expect_err("exists").to_string();
+    assert!(told.contains("cannot make the project") && told.contains("hint:"), "{told}");
+    for name in ["", "Clean", "9lives", "../up", "a b", &"a".repeat(65), "hydrant-plugin"] {
+        let told = said(Format::Human, |console| new::new(console, &asked(name))).1.expect_err(name).to_string();
+        assert!(told.contains("is no name for a plugin"), "{told}");
+    }
+}
+
+/// The project gets the whole SDK, with the version of the bindings that this repository tests.
+#[test]
+fn a_project_has_all_of_the_sdk() {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+    let mut files: Vec<String> = Vec::new();
+    for place in ["src", "wit"] {
+        for entry in fs::read_dir(guests.join("sdk/rust").join(place)).expect("a folder").flatten() {
+            files.push(format!("hydrant-plugin/{place}/{}", entry.file_name().to_string_lossy()));
+        }
+    }
+    files.sort();
+    let copied: Vec<&str> = new::RUST_SDK.iter().map(|(path, _)| *path).collect();
+    assert_eq!(copied, files);
+    let manifest = fs::read_to_string(guests.join("Cargo.toml")).expect("a manifest");
+    assert!(manifest.contains(&format!("wit-bindgen = {{ version = \"{}\"", new::WIT_BINDGEN)), "{manifest}");
+}
+
+#[test]
+fn a_folder_without_a_project_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = BuildPlugin { dir: folder.path().into(), out: None, limits: Configured { config: None } };
+    let done = said(Format::Human, |console| build::build::<Defaults>(console, &asked)).1;
+    let told = done.expect_err("no project").to_string();
+    assert!(told.contains("no project that a plugin can be built of") && told.contains("hint:"), "{told}");
 }

@@ -46,6 +46,14 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Facts, LoadError> {
     })
 }
 
+/// The component in a file: the file itself, or what is made of the core module that carries its world.
+///
+/// # Errors
+/// Why these bytes are neither.
+pub fn component(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, LoadError> {
+    as_component(bytes, limits).map(std::borrow::Cow::into_owned)
+}
+
 fn wit(component: &[u8]) -> Result<String, String> {
     let decoded = wit_component::decode(component).map_err(|error| format!("{error:#}"))?;
     let mut printer = WitPrinter::default();

@@ -48,7 +48,7 @@ mod tests;
 
 pub use component::LoadError;
 pub use engine::EngineError;
-pub use inspect::{Facts, inspect};
+pub use inspect::{Facts, component, inspect};
 pub use registry::{Plugin, PluginHost, Problem, StartError};
 pub use settings::{Limits, Settings};
 pub use store::StoreError;

@@ -1,0 +1,91 @@
+//! `hydrant plugin new`: a project that builds and passes its own tests at once. Refuses to write into a folder that
+//! exists.
+//!
+//! The SDK is copied into the project, so that an author needs nothing of this repository.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::arguments::{Language, NewPlugin};
+use super::super::{Console, Failure};
+
+/// Length of a Lambda function's name, which a stream refers to the plugin by.
+const NAME_BYTES: usize = 64;
+
+/// A file of a project: its path, its text, and whether the text has places to fill in.
+type File = (&'static str, &'static str);
+
+/// The workspace of the guests pins what the SDK needs; a test holds this copy to it.
+pub(super) const WIT_BINDGEN: &str = "0.61.1";
+
+macro_rules! sdk {
+    ($($file:literal),* $(,)?) => {
+        &[$((concat!("hydrant-plugin/", $file), include_str!(concat!("../../../../plugins/sdk/rust/", $file)))),*]
+    };
+}
+
+/// The SDK, file by file.
+pub(super) const RUST_SDK: &[File] = sdk!(
+    "src/batch.rs",
+    "src/component.rs",
+    "src/context.rs",
+    "src/lib.rs",
+    "src/log.rs",
+    "src/outcome.rs",
+    "src/output.rs",
+    "src/plugin.rs",
+    "src/record.rs",
+    "src/testing.rs",
+    "wit/hydrant.wit",
+);
+
+const RUST: &[File] = &[
+    (".cargo/config.toml", include_str!("templates/rust/config.toml")),
+    (".gitignore", include_str!("templates/rust/gitignore")),
+    ("Cargo.toml", include_str!("templates/rust/Cargo.toml.in")),
+    ("README.md", include_str!("templates/rust/README.md.in")),
+    ("fixtures/first.json", include_str!("templates/rust/first.json")),
+    ("hydrant-plugin/Cargo.toml", include_str!("templates/rust/sdk.Cargo.toml.in")),
+    ("src/lib.rs", include_str!("templates/rust/lib.rs.in")),
+];
+
+/// Writes the project.
+pub(super) fn new(console: &Console, asked: &NewPlugin) -> Result<(), Failure> {
+    let folder = &asked.dir.join(&asked.name);
+    create(folder, &asked.name, asked.lang)?;
+    if console.is_json() {
+        return console.say_json(&serde_json::json!({ "plugin": asked.name, "folder": folder }));
+    }
+    console.say(&format!(
+        "{} is a plugin now. Next:\n  cd {}\n  hydrant plugin build\n  hydrant plugin test {}.wasm",
+        asked.name,
+        folder.display(),
+        asked.name
+    ))
+}
+
+fn create(folder: &Path, name: &str, language: Language) -> Result<(), Failure> {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    let is_name = name.bytes().all(is_letter) && name.starts_with(|first: char| first.is_ascii_lowercase());
+    if !is_name || name.len() > NAME_BYTES || name == "hydrant-plugin" {
+        let told = format!("{name:?} is no name for a plugin");
+        return Err(Failure::told(told).hint("up to 64 lower-case letters, digits, - and _, a letter first"));
+    }
+    let failed = |error: std::io::Error| {
+        let error = anyhow::Error::new(error).context(format!("cannot make the project {}", folder.display()));
+        Failure::new(error).hint("name a folder that does not exist yet, in one that does")
+    };
+    fs::create_dir(folder).map_err(failed)?;
+    let files = match language {
+        Language::Rust => RUST.iter().chain(RUST_SDK),
+    };
+    for (path, text) in files {
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let text = text.replace("{{name}}", name).replace("{{version}}", env!("CARGO_PKG_VERSION"));
+        fs::write(file, text.replace("{{wit_bindgen}}", WIT_BINDGEN)).map_err(failed)?;
+    }
+    Ok(())
+}
