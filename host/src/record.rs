@@ -279,6 +279,9 @@ pub struct Rejected {
     pub lambda_arn: Option<String>,
     /// The plugin that failed it.
     pub plugin: Option<PluginVersion>,
+    /// It would end like this if it were run again. Where time or luck decided, the end must be noted before anything
+    /// is sealed, or a replay may decide otherwise.
+    pub is_repeatable: bool,
 }
 
 /// Which input each output record came from.

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Batch, Epoch, Records, Seal, Sequence, StreamId};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Records, Seal, Sequence, StreamId};
 use crate::runtime::{Clock, Random};
 use crate::telemetry::JournalMetrics;
 
@@ -175,7 +175,16 @@ impl Journal {
     /// # Errors
     /// See [`AppendError`].
     pub async fn attempt(&self, stream: StreamId, first: Sequence, end: Sequence) -> Result<(), AppendError> {
-        self.ask(Action::Attempt(stream, Span { first, end })).await.map(drop)
+        self.ask(Action::Attempt(stream, Span { first, end, count: 1 })).await.map(drop)
+    }
+
+    /// Notes that these records are never to be run again: they go to the error output, now and in every replay;
+    /// durable on return.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn set_aside(&self, stream: StreamId, first: Sequence, end: Sequence) -> Result<(), AppendError> {
+        self.ask(Action::Attempt(stream, Span { first, end, count: FATAL_ATTEMPTS + 1 })).await.map(drop)
     }
 
     /// Durable records that begin exactly at `from` and have no hole: at least one frame even when it is larger

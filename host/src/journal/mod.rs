@@ -8,7 +8,7 @@
 //! | streams | 2³² − 1 in the life of a journal; numbers are never used again |
 //! | records of a stream | 2⁶⁴ − 1 |
 //! | undelivered seals of a stream | 65,536 |
-//! | remembered attempts of a stream | 4,096, the lowest go first |
+//! | remembered attempts of a stream | 65,536, the lowest go first |
 //! | index | 2²⁰ entries of 40 bytes, coarser beyond; then puts are refused |
 //! | queue | 32 MiB and 8,192 requests, then puts are refused |
 //! | bytes on disk | `capacity_bytes`; puts are refused at 90 % |

@@ -46,6 +46,18 @@ pub(super) struct Checkpoint {
 pub(super) struct Span {
     pub(super) first: Sequence,
     pub(super) end: Sequence,
+    /// More than one when the records are set aside.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(super) count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// A range of records that somebody started to process, and how often.

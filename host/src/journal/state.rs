@@ -15,8 +15,9 @@ use super::note::{Attempt, Note, Snapshot};
 
 /// Undelivered seals of one stream: its snapshot names each (39 bytes), which must fit one frame.
 pub(super) const MAX_OPEN_SEALS: usize = 65_536;
-/// Attempts remembered per stream: many times the batches a stream has in work. The lowest go first.
-const MAX_ATTEMPTS: usize = 4_096;
+/// Attempts remembered per stream, records set aside among them: far more than a plugin can time out on while the
+/// batches in work fill. The lowest go first.
+const MAX_ATTEMPTS: usize = 65_536;
 
 /// One stream as recovery found it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +102,7 @@ impl Stream {
                 }
             }
             Note::Checkpoint(checkpoint) => self.open_from = self.open_from.max(checkpoint.open_from),
-            Note::Attempt(span) => self.add_attempt(span.first, span.end, 1),
+            Note::Attempt(span) => self.add_attempt(span.first, span.end, span.count),
             Note::Snapshot(snapshot) => freed = self.restore(snapshot),
             Note::Dropped(_) | Note::Clean => {}
         }

@@ -1,4 +1,4 @@
-//! What ruled a stream when: definitions by version, epochs, and the records that killed the process before.
+//! What ruled a stream when: definitions by version, epochs, and the records that are never to be run again.
 //!
 //! A replay asks here which code made a record the first time, so that it makes the same again. Plain state behind a
 //! mutex that is never held across a wait. Refuses to decide what should rule next; the runner does.
@@ -25,8 +25,8 @@ struct Inner {
     epochs: Vec<Epoch>,
     /// Chains made lately, the newest last.
     chains: Vec<(Epoch, Arc<Chain>)>,
-    /// Records that crashed the process whenever they were run alone.
-    poisonous: BTreeSet<Sequence>,
+    /// Records that are never to be run again, by their first one; ranges do not overlap.
+    aside: BTreeMap<Sequence, Sequence>,
 }
 
 /// Why the code that ruled is not at hand.
@@ -47,9 +47,11 @@ pub(crate) enum HistoryError {
 const CHAINS_KEPT: usize = 3;
 
 impl History {
-    pub(crate) fn new(definitions: Vec<Definition>, epochs: Vec<Epoch>, poisonous: BTreeSet<Sequence>) -> Self {
+    pub(crate) fn new(definitions: Vec<Definition>, epochs: Vec<Epoch>, aside: Vec<Range<Sequence>>) -> Self {
         let definitions = definitions.into_iter().map(|one| (one.version, Arc::new(one))).collect();
-        Self(Mutex::new(Inner { definitions, epochs, chains: Vec::new(), poisonous }))
+        let history = Self(Mutex::new(Inner { definitions, epochs, chains: Vec::new(), aside: BTreeMap::new() }));
+        history.set_aside(&aside);
+        history
     }
 
     /// The definition that was called `version`.
@@ -96,15 +98,33 @@ impl History {
         Ok(chain)
     }
 
-    /// Records in `range` that must not be run.
-    pub(crate) fn poisonous(&self, range: Range<Sequence>) -> Vec<Sequence> {
-        self.lock().poisonous.range(range).copied().collect()
+    /// These records are never to be run again.
+    pub(crate) fn set_aside(&self, ranges: &[Range<Sequence>]) {
+        let mut inner = self.lock();
+        for range in ranges {
+            let end = inner.aside.entry(range.start).or_insert(range.end);
+            *end = range.end.max(*end);
+        }
+    }
+
+    /// What of `range` must not be run, rising.
+    pub(crate) fn aside(&self, range: Range<Sequence>) -> Vec<Range<Sequence>> {
+        let mut from = range.start;
+        let mut found = Vec::new();
+        for (&first, &end) in self.lock().aside.range(..range.end) {
+            let (first, end) = (first.max(from), end.min(range.end));
+            if first < end {
+                found.push(first..end);
+                from = end;
+            }
+        }
+        found
     }
 
     /// Forgets what only records below `floor` needed.
     pub(crate) fn prune(&self, floor: Sequence) {
         let mut inner = self.lock();
-        inner.poisonous = inner.poisonous.split_off(&floor);
+        inner.aside.retain(|_, end| *end > floor);
         if let Some(ruling) = inner.epochs.iter().rposition(|epoch| epoch.from <= floor) {
             let mut place = 0;
             inner.epochs.retain(|epoch| {
@@ -133,7 +153,7 @@ mod tests {
     }
 
     fn history(epochs: Vec<Epoch>) -> History {
-        History::new(Vec::new(), epochs, BTreeSet::new())
+        History::new(Vec::new(), epochs, Vec::new())
     }
 
     #[test]
@@ -144,6 +164,18 @@ mod tests {
         assert_eq!(ruling(119), Some((1, 120)));
         assert_eq!(ruling(120), Some((3, Sequence::MAX)));
         assert_eq!(ruling(160), Some((3, Sequence::MAX)));
+    }
+
+    #[test]
+    fn what_is_set_aside_is_told_in_part_and_in_order() {
+        let history = history(Vec::new());
+        history.set_aside(&[10..20, 30..31]);
+        history.set_aside(&[12..14, 10..15, 25..28]);
+        assert_eq!(history.aside(0..100), [10..20, 25..28, 30..31]);
+        assert_eq!(history.aside(19..26), [19..20, 25..26]);
+        assert_eq!(history.aside(20..25), []);
+        history.prune(20);
+        assert_eq!(history.aside(0..100), [25..28, 30..31]);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! After a restart, or when a dead destination made us give back the memory of a sealed batch, its content is read
 //! and processed again by the code that ruled then. Refuses to change a seal: what it promised is what is made.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
@@ -29,6 +28,9 @@ pub(crate) enum ReplayError {
     /// No epoch covers a sealed record.
     #[error("no epoch rules record {0}")]
     NoEpoch(Sequence),
+    /// A record that was delivered, or may have been, now fails by time or luck.
+    #[error("record {0} fails this time, and did not when its batch was sealed")]
+    Unrepeatable(Sequence),
     /// The worker thread went away.
     #[error("a worker failed")]
     Work(#[from] work::Gone),
@@ -56,31 +58,31 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
         let Some(batch) = join(batches).map(|batch| slice(&batch, at..until.min(seal.end))) else {
             return Err(ReplayError::NoEpoch(at));
         };
-        let (next, poisonous) = (batch.end(), history.poisonous(batch.first..batch.end()));
-        let transformed = context.workers.process(move || apply(&chain, batch, &poisonous)).await?;
+        let (next, aside) = (batch.end(), history.aside(batch.first..batch.end()));
+        let transformed = context.workers.process(move || apply(&chain, batch, &aside)).await?;
+        if let Some(range) = unrepeatable(&transformed).first() {
+            return Err(ReplayError::Unrepeatable(range.start));
+        }
         gather(&mut content, seal, transformed);
         at = next;
     }
     Ok(content)
 }
 
-/// Runs a chain over a batch, leaving out records that killed the process before.
-pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, poisonous: &[Sequence]) -> Transformed {
-    if poisonous.is_empty() {
+/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising.
+pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
+    if aside.is_empty() {
         return chain.apply(batch);
     }
     let mut parts = Vec::new();
     let mut from = batch.first;
-    for &bad in poisonous {
-        if from < bad {
-            parts.push(chain.apply(slice(&batch, from..bad)));
+    for bad in aside {
+        if from < bad.start {
+            parts.push(chain.apply(slice(&batch, from..bad.start)));
         }
-        parts.push(chain.reject(
-            slice(&batch, bad..bad + 1),
-            "the process died whenever the plugin ran this record",
-            FATAL_ATTEMPTS,
-        ));
-        from = bad + 1;
+        let message = "not run again: the plugin took too long over it before, or the process died whenever it ran";
+        parts.push(chain.reject(slice(&batch, bad.clone()), message, FATAL_ATTEMPTS));
+        from = bad.end;
     }
     if from < batch.end() {
         parts.push(chain.apply(slice(&batch, from..batch.end())));
@@ -162,14 +164,27 @@ fn gather(content: &mut Content, seal: &Seal, transformed: Transformed) {
     }
 }
 
-/// Records that were running alone whenever the process died, as often as is allowed. Of what was settled, ending at
-/// `settled_end`, only those that were set aside then: any other one survived its last attempt.
-pub(crate) fn poisonous(attempts: &[Attempt], settled_end: Sequence) -> BTreeSet<Sequence> {
+/// Records that are never to be run again: those that were set aside, and those that were running alone whenever the
+/// process died, as often as is allowed. Of what was settled, ending at `settled_end`, only the former: any other one
+/// survived its last attempt.
+pub(crate) fn aside(attempts: &[Attempt], settled_end: Sequence) -> Vec<Range<Sequence>> {
     let is_fatal = |one: &&Attempt| {
-        let allowed = if one.first < settled_end { FATAL_ATTEMPTS } else { FATAL_ATTEMPTS - 1 };
-        one.end - one.first == 1 && one.count > allowed
+        let is_suspect = one.end - one.first == 1 && one.first >= settled_end;
+        one.count > FATAL_ATTEMPTS || (is_suspect && one.count == FATAL_ATTEMPTS)
     };
-    attempts.iter().filter(is_fatal).map(|one| one.first).collect()
+    attempts.iter().filter(is_fatal).map(|one| one.first..one.end).collect()
+}
+
+/// Ranges of records that were refused by time or luck, so that a replay might decide otherwise.
+pub(crate) fn unrepeatable(transformed: &Transformed) -> Vec<Range<Sequence>> {
+    let mut ranges: Vec<Range<Sequence>> = Vec::new();
+    for rejected in transformed.rejected.iter().filter(|rejected| !rejected.is_repeatable) {
+        match ranges.last_mut() {
+            Some(last) if last.end == rejected.sequence => last.end += 1,
+            _ => ranges.push(rejected.sequence..rejected.sequence + 1),
+        }
+    }
+    ranges
 }
 
 #[cfg(test)]
@@ -179,10 +194,10 @@ mod tests {
     #[test]
     fn what_was_settled_keeps_its_fate() {
         let alone = |first, count| Attempt { first, end: first + 1, count };
-        let whole = Attempt { first: 0, end: 9, count: FATAL_ATTEMPTS + 1 };
-        let attempts =
-            [whole, alone(1, FATAL_ATTEMPTS), alone(2, FATAL_ATTEMPTS + 1), alone(5, 2), alone(7, FATAL_ATTEMPTS)];
-        assert_eq!(poisonous(&attempts, 6), BTreeSet::from([2, 7]));
-        assert_eq!(poisonous(&attempts, 0), BTreeSet::from([1, 2, 7]));
+        let whole = Attempt { first: 0, end: 9, count: FATAL_ATTEMPTS };
+        let set_aside = Attempt { first: 3, end: 5, count: FATAL_ATTEMPTS + 1 };
+        let attempts = [whole, alone(1, FATAL_ATTEMPTS), set_aside, alone(5, 2), alone(7, FATAL_ATTEMPTS)];
+        assert_eq!(aside(&attempts, 6), [3..5, 7..8]);
+        assert_eq!(aside(&attempts, 0), [1..2, 3..5, 7..8]);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -140,8 +140,8 @@ impl Runner {
     ) -> Option<Self> {
         let durable_end = context.journal.durable_end(state.id)?;
         let replay_end = state.marks.values().copied().max().unwrap_or(0);
-        let poisonous = replay::poisonous(&state.attempts, replay_end.max(state.open_from));
-        let history = Arc::new(History::new(state.definitions, state.epochs, poisonous));
+        let aside = replay::aside(&state.attempts, replay_end.max(state.open_from));
+        let history = Arc::new(History::new(state.definitions, state.epochs, aside));
         let definition = Arc::clone(&signals.definition.borrow());
         let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
         let mut runner = Self {
@@ -191,7 +191,9 @@ impl Runner {
                 Some(processed) = self.in_flight.next() => {
                     let processed = processed?;
                     self.note_survival(processed.inputs.end).await?;
-                    self.accept(processed).await?;
+                    if self.settle(&processed).await? {
+                        self.accept(processed).await?;
+                    }
                 }
                 Some(ended) = self.deliveries.join_next() => self.delivered(ended),
                 () = until(deadline) => {
@@ -246,9 +248,9 @@ impl Runner {
                 self.accept(chain.apply(batch)).await?;
                 continue;
             }
-            let poisonous = self.history.poisonous(batch.first..batch.end());
+            let aside = self.history.aside(batch.first..batch.end());
             let workers = self.context.workers.clone();
-            let work = async move { workers.process(move || replay::apply(&chain, batch, &poisonous)).await };
+            let work = async move { workers.process(move || replay::apply(&chain, batch, &aside)).await };
             self.in_flight.push_back(Box::pin(work));
         }
     }
@@ -274,7 +276,9 @@ impl Runner {
 
     /// Notes, durably, that this batch is about to run, because running it may be what killed the process.
     async fn suspect(&mut self, batch: Batch) -> Result<Batch, RunnerError> {
-        let overlapping = self.attempts.iter().filter(|one| one.first < batch.end() && batch.first < one.end);
+        // What was set aside is not run.
+        let ran = self.attempts.iter().filter(|one| one.count <= FATAL_ATTEMPTS);
+        let overlapping = ran.filter(|one| one.first < batch.end() && batch.first < one.end);
         let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS {
             replay::slice(&batch, batch.first..batch.first + 1)
         } else {
@@ -359,6 +363,27 @@ impl Runner {
             tracing::error!(stream = %self.definition.name, reason, "stream is held: records stay in the journal until this is mended");
         }
         self.holding = true;
+    }
+
+    /// Makes sure that a replay ends as `processed` did, before anything of it is sealed: what was refused by time or
+    /// luck is set aside for good. False when it is itself a replay whose first run may have ended otherwise: it is
+    /// run again.
+    async fn settle(&mut self, processed: &Transformed) -> Result<bool, RunnerError> {
+        let ranges = replay::unrepeatable(processed);
+        if ranges.is_empty() {
+            return Ok(true);
+        }
+        if processed.inputs.start < self.replay_end {
+            tracing::error!(stream = %self.definition.name, from = ranges[0].start, "records that were processed before fail now, by time or luck; they are processed again");
+            self.in_flight = FuturesOrdered::new();
+            self.position = processed.inputs.start;
+            tokio::time::sleep(LOOK_FOR_CODE).await;
+            return Ok(false);
+        }
+        let notes = ranges.iter().map(|range| self.context.journal.set_aside(self.stream, range.start, range.end));
+        try_join_all(notes).await?;
+        self.history.set_aside(&ranges);
+        Ok(true)
     }
 
     async fn accept(&mut self, transformed: Transformed) -> Result<(), RunnerError> {

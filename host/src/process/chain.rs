@@ -124,6 +124,7 @@ impl Chain {
             attempts,
             lambda_arn: plugin.as_ref().map(|(_, lambda_arn)| lambda_arn.clone()),
             plugin: plugin.as_ref().map(|(version, _)| version.clone()),
+            is_repeatable: true,
         });
         let rejected = rejected.collect();
         let mut flow = Flow::new(&batch);
@@ -174,6 +175,7 @@ impl Flow {
                 attempts: refused.attempts,
                 lambda_arn: Some(lambda_arn.to_owned()),
                 plugin: Some(version.clone()),
+                is_repeatable: refused.is_repeatable,
             }
         };
         let rejected: Vec<_> = refused.into_iter().map(reject).collect();
@@ -222,6 +224,7 @@ impl Flow {
                     attempts: 1,
                     lambda_arn: None,
                     plugin: None,
+                    is_repeatable: false,
                 };
                 let inputs: std::collections::BTreeSet<u32> =
                     (0..self.records.len()).map(|at| self.origin(at)).collect();

@@ -58,6 +58,7 @@ fn rejected(sequence: Sequence, length: u16) -> Rejected {
         attempts: 1,
         lambda_arn: None,
         plugin: None,
+        is_repeatable: true,
     }
 }
 

@@ -255,6 +255,7 @@ fn rejected(sequence: u64, data: &'static [u8], message: &str, plugin: Option<Pl
         message: message.to_owned(),
         attempts: 1,
         lambda_arn: plugin.as_ref().map(|_| "arn:aws:lambda:us-west-2:123456789012:function:f".to_owned()),
+        is_repeatable: true,
         plugin,
     }
 }

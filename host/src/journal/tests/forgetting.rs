@@ -112,7 +112,7 @@ fn versions_stay_while_something_refers_to_them() {
     one(&mut log, Action::Update(stream, Box::new(definition("s", 2)))).unwrap();
     one(&mut log, epoch(1, 2)).unwrap();
     put(&mut log, stream, 10);
-    one(&mut log, Action::Attempt(stream, Span { first: 0, end: 1 })).unwrap();
+    one(&mut log, Action::Attempt(stream, Span { first: 0, end: 1, count: 1 })).unwrap();
     drop(log);
     let (mut log, recovered) = open(&disk).unwrap();
     let state = &recovered.streams[0];

@@ -27,7 +27,7 @@ fn write() -> SimDisk {
         put(11_000),
         put(9),
         Action::Epoch(Epoch { stream, from: 0, definition_version: 1, plugins }),
-        Action::Attempt(stream, Span { first: 2, end: 4 }),
+        Action::Attempt(stream, Span { first: 2, end: 4, count: 1 }),
         Action::Seal(seal(stream, 1, 0, 2, 2)),
         Action::Delivered(stream, Delivered { id: seal(stream, 1, 0, 2, 2).id }),
         Action::Update(stream, Box::new(definition("golden", 2))),

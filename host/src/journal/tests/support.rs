@@ -371,7 +371,7 @@ impl World {
                 };
                 let end = stream.records.len() as u64 + 1;
                 stream.maybe_attempts += 1;
-                if answer(one(log, Action::Attempt(id, Span { first: 0, end })))?.is_some() {
+                if answer(one(log, Action::Attempt(id, Span { first: 0, end, count: 1 })))?.is_some() {
                     stream.attempts += 1;
                 } else {
                     stream.maybe_attempts -= 1;

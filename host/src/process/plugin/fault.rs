@@ -59,6 +59,15 @@ impl Fault {
         }
     }
 
+    /// Whether the same record, given again with others or on a busier machine, is certain to fail in the same way.
+    /// Where it is not, the record's end must be noted before anything is sealed beyond it.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Trapped(_) | Self::Memory { .. } | Self::Lie(_) => true,
+            Self::Deadline(_) | Self::Output(_) | Self::Configure(_) | Self::Call(_) | Self::HostPanic => false,
+        }
+    }
+
     /// Whether to try again.
     pub(super) fn again(&self) -> Again {
         match self {

@@ -42,7 +42,13 @@ pub(in super::super) struct Refused {
     pub(in super::super) message: String,
     /// Calls that it was part of.
     pub(in super::super) attempts: u32,
+    /// It would fail in the same way if it were run again.
+    pub(in super::super) is_repeatable: bool,
 }
+
+/// Whether a refusal would come again if the same records were run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Repeatable(pub(super) bool);
 
 /// What became of consecutive inputs.
 #[derive(Debug)]
@@ -58,7 +64,7 @@ pub(super) enum Fate {
     KeptAll,
     Mixed(Checked),
     /// All of them, with code and message.
-    Refused(&'static str, String),
+    Refused(&'static str, String, Repeatable),
 }
 
 /// Joins the parts of a batch, given in order.
@@ -86,7 +92,7 @@ fn whole(checked: Checked, attempts: u32) -> Stage {
     let one_to_one = checked.inputs.len() == checked.outcomes.len()
         && (0_u32..).zip(&checked.inputs).all(|(at, &input)| at == input);
     let origins = if one_to_one { Origins::Identity } else { Origins::Inputs(checked.inputs) };
-    let refuse = |(input, code, message)| Refused { input, code, message, attempts };
+    let refuse = |(input, code, message)| Refused { input, code, message, attempts, is_repeatable: true };
     Stage { records: checked.outputs, origins, refused: checked.refused.into_iter().map(refuse).collect() }
 }
 
@@ -118,13 +124,16 @@ impl<'a> Merger<'a> {
         let first = offset(inputs.start);
         match fate {
             Fate::KeptAll => self.copy(self.input, inputs, offset),
-            Fate::Refused(code, message) => {
-                let refuse = |at| Refused { input: offset(at), code, message: message.clone(), attempts };
+            Fate::Refused(code, message, Repeatable(is_repeatable)) => {
+                let refuse =
+                    |at| Refused { input: offset(at), code, message: message.clone(), attempts, is_repeatable };
                 self.refused.extend(inputs.map(refuse));
             }
             Fate::Mixed(checked) => {
                 self.take_mixed(inputs.start, &checked);
-                let refuse = |(input, code, message)| Refused { input: first + input, code, message, attempts };
+                let is_repeatable = true;
+                let refuse =
+                    |(input, code, message)| Refused { input: first + input, code, message, attempts, is_repeatable };
                 self.refused.extend(checked.refused.into_iter().map(refuse));
             }
         }
@@ -176,7 +185,9 @@ impl<'a> Merger<'a> {
             Err(error) => {
                 let message = format!("the transformed batch cannot be put together: {error}");
                 let code = FUNCTION_ERROR;
-                let refuse = |at| Refused { input: offset(at), code, message: message.clone(), attempts: 1 };
+                let is_repeatable = false;
+                let refuse =
+                    |at| Refused { input: offset(at), code, message: message.clone(), attempts: 1, is_repeatable };
                 let refused = (0..input.len()).map(refuse).collect();
                 Stage { records: Records::default(), origins: Origins::Inputs(Vec::new()), refused }
             }
@@ -341,7 +352,7 @@ mod tests {
         let input = records(&["a", "b", "c"], None);
         let parts = vec![
             Part { inputs: 0..1, attempts: 1, fate: Fate::KeptAll },
-            Part { inputs: 1..3, attempts: 2, fate: Fate::Refused("C", "m".to_owned()) },
+            Part { inputs: 1..3, attempts: 2, fate: Fate::Refused("C", "m".to_owned(), Repeatable(true)) },
         ];
         let stage = changed(merge(&input, parts));
         let inputs: Vec<_> = stage.refused.iter().map(|refused| (refused.input, refused.attempts)).collect();

@@ -1,0 +1,100 @@
+//! Plugins that take too long now and not then: a replay never decides otherwise than the first run did.
+//!
+//! The guest `hostile` does what its settings say to records that hold a word, and its settings change between lives
+//! here, as the load of a machine does in earnest.
+
+use super::*;
+
+/// Lines 0 to 9; the word stands in line 4.
+fn input() -> Records {
+    let mut payload = Vec::new();
+    let mut ends = Vec::new();
+    for number in 0..10 {
+        payload.extend_from_slice(if number == 4 { b"poison\n".as_slice() } else { b"record\n" });
+        ends.push(u32::try_from(payload.len()).unwrap());
+    }
+    Records::new(payload.into(), ends, Vec::new()).unwrap()
+}
+
+struct Rig {
+    folder: tempfile::TempDir,
+    disk: SimDisk,
+    memory: Arc<Memory>,
+}
+
+impl Rig {
+    /// A stream through the guest, with all ten lines in the journal.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("plugins")).unwrap();
+        std::fs::copy(plugin::guests::guest("hostile"), folder.path().join("plugins/moody.wasm")).unwrap();
+        let disk = SimDisk::new(3);
+        let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
+        let mut wanted = definition(1 << 20, 900);
+        let processor = Processor::Plugin { name: "moody".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 };
+        wanted.processors = vec![processor];
+        let stream = journal.create_stream(wanted).await.unwrap();
+        journal.append(stream, input(), 1).await.unwrap();
+        journal.close().await;
+        Self { folder, disk, memory: Arc::new(Memory::new(BUCKET)) }
+    }
+
+    /// The next life, in which the guest spins over the word or keeps it.
+    fn live(&mut self, spins: bool) -> Pipeline {
+        let mut settings = plugin::Settings::new(self.folder.path().join("plugins"), self.folder.path().join("store"));
+        settings.limits.deadline = Duration::from_millis(100);
+        if spins {
+            let told = [("do", "spin"), ("when", "poison")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            settings.plugin_settings.insert("moody".into(), told.into());
+        }
+        let telemetry = Telemetry::new();
+        let plugins = PluginHost::start(settings, Arc::clone(&telemetry)).unwrap();
+        self.disk = self.disk.restart();
+        start_with(Arc::new(self.disk.clone()), plugins, telemetry, &self.memory, 1 << 20)
+    }
+
+    /// Lines delivered, and lines in the error output.
+    fn found(&self) -> (usize, usize) {
+        let bodies = self.memory.bodies();
+        let lines = |prefix: &str| {
+            let below = bodies.iter().filter(|(key, _)| key.starts_with(prefix));
+            below.map(|(_, body)| body.iter().filter(|&&byte| byte == b'\n').count()).sum()
+        };
+        (lines("data/"), lines("errors/"))
+    }
+}
+
+/// A record that took too long stays in the error output, although the replay would be quick, and is not delivered
+/// as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_took_too_long_is_not_run_again() {
+    let mut rig = Rig::new().await;
+    rig.memory.fail_next(usize::MAX, Verdict::Retry(Some(Duration::from_secs(3_600))));
+    assert_eq!(rig.live(true).stop(Duration::from_secs(5)).await, Stopped::Undelivered);
+    assert_eq!(rig.found(), (0, 0));
+    rig.memory.fail_next(0, Verdict::Retry(None));
+    assert_eq!(rig.live(false).stop(GRACE).await, Stopped::Drained);
+    assert_eq!(rig.found(), (9, 1));
+}
+
+/// The same while the process lives: a destination that is away long makes the batch be made again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_took_too_long_is_left_out_when_its_batch_is_made_again() {
+    let mut rig = Rig::new().await;
+    rig.memory.fail_next(10, Verdict::Retry(None));
+    assert_eq!(rig.live(true).stop(GRACE).await, Stopped::Drained);
+    assert_eq!(rig.found(), (9, 1));
+}
+
+/// A record that is in a sealed batch is never lost because the replay takes too long: the batch waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealed_record_that_takes_too_long_now_holds_its_batch() {
+    let mut rig = Rig::new().await;
+    rig.memory.fail_next(usize::MAX, Verdict::Retry(Some(Duration::from_secs(3_600))));
+    assert_eq!(rig.live(false).stop(Duration::from_secs(5)).await, Stopped::Undelivered);
+    rig.memory.fail_next(0, Verdict::Retry(None));
+    assert_eq!(rig.live(true).stop(Duration::from_secs(2)).await, Stopped::Undelivered);
+    assert_eq!(rig.found(), (0, 0));
+    assert_eq!(rig.live(false).stop(GRACE).await, Stopped::Drained);
+    assert_eq!(rig.found(), (10, 0));
+}
