@@ -39,10 +39,7 @@ struct Report {
 
 /// Runs all fixtures.
 pub(super) fn check<P: PluginLimits>(console: &Console, asked: &TestPlugin) -> Result<(), Failure> {
-    super::super::logging::start(crate::config::Log {
-        format: crate::config::LogFormat::Human,
-        level: crate::config::Level::Warn,
-    });
+    open::show_log();
     let mut report = Report::default();
     for file in fixture::find(&asked.fixtures)? {
         let mut fixture = Fixture::read(&file)?;

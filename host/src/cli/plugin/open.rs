@@ -21,9 +21,14 @@ pub(super) fn limits<P: PluginLimits>(configured: &Configured) -> Result<Limits,
     Ok(P::plugin_limits(loaded.as_ref().map(|loaded| &loaded.settings.plugins)))
 }
 
+/// Shows what plugins log from now on, warnings and worse, on standard error.
+pub(super) fn show_log() {
+    logging::start(Log { format: LogFormat::Human, level: Level::Warn });
+}
+
 /// Loads the plugin that was asked for; its log lines go to standard error.
 pub(super) fn open<P: PluginLimits>(asked: &TriedPlugin) -> Result<Workshop, Failure> {
-    logging::start(Log { format: LogFormat::Human, level: Level::Warn });
+    show_log();
     open_with::<P>(asked, &asked.stream, asked.settings.clone())
 }
 
