@@ -106,7 +106,7 @@ impl Workshop {
         self.plugin.start()
     }
 
-    /// Instructions that a call takes for each of these batches, its start included; the same on every machine.
+    /// Instructions that a call takes for each of these batches, its start included; the same from run to run.
     /// `bytes` are those it was opened with, which are compiled once more, with counters.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::super::console::bytes;
 use super::super::{Console, Failure};
 use super::open::{self, PluginLimits};
 use crate::process::Workshop;
-use crate::process::plugin::{self, Facts};
+use crate::process::plugin::{self, Facts, LoadError};
 
 /// What cargo builds plugins for.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -39,15 +39,18 @@ pub(super) fn build<P: PluginLimits>(console: &Console, asked: &BuildPlugin) -> 
     let facts = plugin::inspect(&component, &limits).map_err(refused)?;
     let name = package(&asked.dir)?.unwrap_or_else(|| open::name(&module));
     let file = asked.out.clone().unwrap_or_else(|| asked.dir.join(format!("{name}.wasm")));
-    // What does not start here starts nowhere; settings it insists on are the author's to test with.
-    let name = open::name(&file);
-    let started = Workshop::open(&name, "", &component, limits, Vec::new());
+    // What a host would refuse is no plugin; settings that it insists on are the author's to test with.
+    let started = match Workshop::open(&open::name(&file), "", &component, limits, Vec::new()) {
+        Ok(_) => Ok(()),
+        Err(LoadError::Trial(reason)) => Err(reason),
+        Err(other) => return Err(refused(other)),
+    };
     let beside = file.with_extension("wasm.new");
     fs::write(&beside, &component)
         .and_then(|()| fs::rename(&beside, &file))
         .map_err(|error| Failure::new(anyhow::Error::new(error).context(format!("cannot write {}", file.display()))))?;
-    if let Err(error) = started {
-        console.note(&format!("note: without settings it does not start: {error}"));
+    if let Err(reason) = started {
+        console.note(&format!("note: without settings it does not start: {reason}"));
     }
     let report = Report { file, facts };
     if console.is_json() {

@@ -12,7 +12,7 @@ use super::super::{Console, Failure};
 /// Length of a Lambda function's name, which a stream refers to the plugin by.
 const NAME_BYTES: usize = 64;
 
-/// A file of a project: its path, its text, and whether the text has places to fill in.
+/// A file of a project: its path and its text, in which `{{…}}` are places to fill in.
 type File = (&'static str, &'static str);
 
 /// The workspace of the guests pins what the SDK needs; a test holds this copy to it.

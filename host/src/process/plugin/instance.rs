@@ -46,8 +46,8 @@ impl Call<'_> {
         contain(|| self.run_in(sandbox, log, batch))
     }
 
-    /// Runs in a sandbox that counts, and says how many instructions the guest executed: the same for the same batch
-    /// on every machine.
+    /// Runs in a sandbox that counts, and says how many instructions the guest executed: counted, so that the
+    /// same batch gives the same number.
     ///
     /// # Errors
     /// Whatever the guest did.
