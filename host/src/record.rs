@@ -3,6 +3,7 @@
 //! Each hop has its own type, so that an un-encoded batch cannot be delivered and an un-journaled record cannot be
 //! processed. Plain data only: nothing here does I/O, waits, or knows a stage.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -270,7 +271,7 @@ pub struct Rejected {
     /// Which error output it goes to.
     pub output: ErrorOutput,
     /// Firehose's code, for instance `Lambda.ProcessingFailedStatus`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What went wrong; never holds payload.
     pub message: String,
     /// How often processing was tried.

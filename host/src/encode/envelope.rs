@@ -39,7 +39,7 @@ pub(super) fn lines(rejected: Vec<Rejected>, seal: &Seal, stream: &str) -> Vec<u
         let start = body.len();
         let plugin = record.plugin.as_ref();
         let tail = Tail {
-            error_code: record.code,
+            error_code: &record.code,
             error_message: &record.message,
             attempts_made: record.attempts,
             arrival_timestamp: record.arrived_ms,

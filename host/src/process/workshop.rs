@@ -138,7 +138,7 @@ impl Workshop {
         }
         for rejected in made.rejected {
             let at = usize::try_from(rejected.sequence).unwrap_or(usize::MAX);
-            fates[at] = Fate::Failed { code: rejected.code.to_owned(), message: rejected.message };
+            fates[at] = Fate::Failed { code: rejected.code.into_owned(), message: rejected.message };
         }
         Ok(fates)
     }

@@ -122,7 +122,7 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             keep_all(count)
         }
         "fail" => {
-            let reasons = vec![Reason { input: 0, message: format!("first\u{0}\n{}", "long ".repeat(1_000)) }];
+            let reasons = vec![Reason { input: 0, code: String::new(), message: format!("first\u{0}\n{}", "long ".repeat(1_000)) }];
             Output { reasons, ..all(FAIL, count) }
         }
         "split" => {
@@ -138,7 +138,8 @@ fn misbehave(what: &str, batch: Batch) -> Output {
         "flood-output" => outputs(count, vec![vec![b'z'; 24 << 20]]),
         "flood-records" => outputs(count, vec![Vec::new(); 1 << 20]),
         "flood-reasons" => {
-            let reason = |input| Reason { input: u32::try_from(input).unwrap_or(0), message: "r".repeat(1 << 20) };
+            let input = |at| u32::try_from(at).unwrap_or(0);
+            let reason = |at| Reason { input: input(at), code: String::new(), message: "r".repeat(1 << 20) };
             Output { reasons: (0..count.max(24)).map(reason).collect(), ..all(FAIL, count) }
         }
         lie => tell(lie, count),
@@ -174,10 +175,10 @@ fn tell(lie: &str, count: usize) -> Output {
             lie
         }
         "lie-reason-for-kept" => {
-            Output { reasons: vec![Reason { input: 0, message: "x".to_owned() }], ..all(KEEP, count) }
+            Output { reasons: vec![Reason { input: 0, code: String::new(), message: "x".to_owned() }], ..all(KEEP, count) }
         }
         "lie-reason-unknown" => {
-            Output { reasons: vec![Reason { input: u32::MAX, message: "x".to_owned() }], ..all(FAIL, count) }
+            Output { reasons: vec![Reason { input: u32::MAX, code: String::new(), message: "x".to_owned() }], ..all(FAIL, count) }
         }
         "lie-column-codes" => {
             let mut lie = one(count);

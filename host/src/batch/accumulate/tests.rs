@@ -53,7 +53,7 @@ fn rejected(sequence: Sequence, length: u16) -> Rejected {
         arrived_ms: arrived_ms(sequence),
         data: Bytes::from(data(sequence, 0, length)),
         output: ErrorOutput::ProcessingFailed,
-        code: "Lambda.ProcessingFailedStatus",
+        code: "Lambda.ProcessingFailedStatus".into(),
         message: "no".to_owned(),
         attempts: 1,
         lambda_arn: None,

@@ -251,7 +251,7 @@ fn rejected(sequence: u64, data: &'static [u8], message: &str, plugin: Option<Pl
         arrived_ms: 1_789_014_240_448,
         data: Bytes::from_static(data),
         output: ErrorOutput::ProcessingFailed,
-        code: "Lambda.ProcessingFailedStatus",
+        code: "Lambda.ProcessingFailedStatus".into(),
         message: message.to_owned(),
         attempts: 1,
         lambda_arn: plugin.as_ref().map(|_| "arn:aws:lambda:us-west-2:123456789012:function:f".to_owned()),

@@ -3,11 +3,13 @@
 //! What does not fit the question as a whole is a [`Lie`]: nothing of the answer is used, and the batch is tried in parts.
 //! What is wrong about one input only costs that input. Refuses to repair.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::bindings::v1::{Answer, ColumnOut, DROP, FAIL, KEEP, REPLACE, Reason};
 use super::fault::{FAILED, INVALID, MISSING};
-use super::settings::{COLUMN_NAME_BYTES, COLUMNS, Limits, REASON_BYTES};
+use super::settings::{CODE_BYTES, COLUMN_NAME_BYTES, COLUMNS, Limits, REASON_BYTES};
 use crate::record::{Column, Records, RecordsError};
 
 /// An answer that can be used.
@@ -28,7 +30,7 @@ pub(super) struct Checked {
     /// Input of each output, never decreasing.
     pub(super) inputs: Vec<u32>,
     /// Failed inputs by rising index, with code and message.
-    pub(super) refused: Vec<(u32, &'static str, String)>,
+    pub(super) refused: Vec<(u32, Cow<'static, str>, String)>,
     /// Whether outputs exist that are not to be used.
     pub(super) stray_outputs: bool,
 }
@@ -92,8 +94,8 @@ pub(super) fn check(answer: Answer, count: usize, limits: &Limits) -> Result<Ver
     let columns = check_columns(records.columns)?;
     let outputs = Records::new(Bytes::from(records.payload), records.ends, columns)?;
     check_outputs(&outputs, &inputs, count, limits)?;
-    let messages = check_reasons(reasons, &outcomes)?;
-    let (refused, stray_outputs) = judge(&mut outcomes, &inputs, messages);
+    let reasons = check_reasons(reasons, &outcomes)?;
+    let (refused, stray_outputs) = judge(&mut outcomes, &inputs, reasons);
     Ok(Verdict::Mixed(Checked { outcomes, outputs, inputs, refused, stray_outputs }))
 }
 
@@ -136,23 +138,30 @@ fn check_outputs(outputs: &Records, inputs: &[u32], count: usize, limits: &Limit
     Ok(())
 }
 
-/// Reasons by input, cut to what is kept.
-fn check_reasons(reasons: Vec<Reason>, outcomes: &[u8]) -> Result<Vec<(u32, String)>, Lie> {
-    let mut messages = Vec::with_capacity(reasons.len());
-    for (at, Reason { input, mut message }) in reasons.into_iter().enumerate() {
-        match outcomes.get(input as usize) {
+/// Reasons by rising input, each once, cut to what is kept.
+fn check_reasons(mut reasons: Vec<Reason>, outcomes: &[u8]) -> Result<Vec<Reason>, Lie> {
+    for (at, Reason { input, message, .. }) in reasons.iter_mut().enumerate() {
+        match outcomes.get(*input as usize) {
             None => return Err(Lie::UnknownReason(at)),
             Some(&FAIL) => {}
             Some(_) => return Err(Lie::StrayReason(at)),
         }
         message.truncate(message.floor_char_boundary(REASON_BYTES));
         message.shrink_to_fit();
-        messages.push((input, message));
     }
-    messages.sort_by_key(|&(input, _)| input);
-    match messages.windows(2).position(|pair| pair[0].0 == pair[1].0) {
+    reasons.sort_by_key(|reason| reason.input);
+    match reasons.windows(2).position(|pair| pair[0].input == pair[1].input) {
         Some(at) => Err(Lie::UnknownReason(at + 1)),
-        None => Ok(messages),
+        None => Ok(reasons),
+    }
+}
+
+/// The plugin's own code where it is one.
+fn code(code: String) -> Cow<'static, str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    match code.len() {
+        1..=CODE_BYTES if code.bytes().all(allowed) => Cow::Owned(code),
+        _ => Cow::Borrowed(FAILED),
     }
 }
 
@@ -160,11 +169,11 @@ fn check_reasons(reasons: Vec<Reason>, outcomes: &[u8]) -> Result<Vec<(u32, Stri
 fn judge(
     outcomes: &mut [u8],
     inputs: &[u32],
-    messages: Vec<(u32, String)>,
-) -> (Vec<(u32, &'static str, String)>, bool) {
+    reasons: Vec<Reason>,
+) -> (Vec<(u32, Cow<'static, str>, String)>, bool) {
     let mut refused = Vec::new();
     let mut stray_outputs = false;
-    let mut messages = messages.into_iter().peekable();
+    let mut reasons = reasons.into_iter().peekable();
     let mut output = 0;
     for (input, outcome) in (0_u32..).zip(outcomes) {
         let first = output;
@@ -175,18 +184,18 @@ fn judge(
         let (code, message) = match (*outcome, has_outputs) {
             (REPLACE, true) | (KEEP | DROP, false) => continue,
             (FAIL, false) => {
-                let reason = messages.next_if(|&(failed, _)| failed == input).map(|(_, message)| message);
-                let reason = reason.filter(|message| !message.is_empty());
-                (FAILED, reason.unwrap_or_else(|| NO_REASON.to_owned()))
+                let reason = reasons.next_if(|reason| reason.input == input);
+                let (given, message) = reason.map(|reason| (reason.code, reason.message)).unwrap_or_default();
+                (code(given), if message.is_empty() { NO_REASON.to_owned() } else { message })
             }
-            (REPLACE, false) => (MISSING, "replaced by no output".to_owned()),
-            (KEEP, true) => (INVALID, "kept, yet with outputs".to_owned()),
-            (DROP, true) => (INVALID, "dropped, yet with outputs".to_owned()),
-            (FAIL, true) => (INVALID, "failed, yet with outputs".to_owned()),
-            (unknown, _) => (INVALID, format!("outcome {unknown} is not known")),
+            (REPLACE, false) => (MISSING.into(), "replaced by no output".to_owned()),
+            (KEEP, true) => (INVALID.into(), "kept, yet with outputs".to_owned()),
+            (DROP, true) => (INVALID.into(), "dropped, yet with outputs".to_owned()),
+            (FAIL, true) => (INVALID.into(), "failed, yet with outputs".to_owned()),
+            (unknown, _) => (INVALID.into(), format!("outcome {unknown} is not known")),
         };
         // A reason for an input that is refused for another reason is passed over.
-        while messages.next_if(|&(failed, _)| failed <= input).is_some() {}
+        while reasons.next_if(|reason| reason.input <= input).is_some() {}
         stray_outputs |= has_outputs;
         *outcome = FAIL;
         refused.push((input, code, message));
@@ -259,9 +268,9 @@ mod tests {
     fn what_is_wrong_about_one_input_costs_that_input_alone() {
         let mut mixed = answer(&[KEEP, REPLACE, DROP, FAIL, 7, KEEP, FAIL], &[("a", 0), ("b", 2)]);
         mixed.reasons =
-            vec![Reason { input: 6, message: "ö".repeat(REASON_BYTES) }, Reason { input: 3, message: "no".to_owned() }];
+            vec![reason(6, "", &"ö".repeat(REASON_BYTES)), reason(3, "", "no")];
         let Verdict::Mixed(checked) = check(mixed, 7, &Limits::default()).unwrap() else { panic!("mixed") };
-        let codes: Vec<_> = checked.refused.iter().map(|(input, code, _)| (*input, *code)).collect();
+        let codes: Vec<_> = checked.refused.iter().map(|(input, code, _)| (*input, &**code)).collect();
         assert_eq!(codes, [(0, INVALID), (1, MISSING), (2, INVALID), (3, FAILED), (4, INVALID), (6, FAILED)]);
         assert_eq!(checked.outcomes, [FAIL, FAIL, FAIL, FAIL, FAIL, KEEP, FAIL]);
         assert!(checked.stray_outputs);
@@ -269,11 +278,28 @@ mod tests {
         assert_eq!(checked.refused[5].2.len(), REASON_BYTES);
     }
 
+    fn reason(input: u32, code: &str, message: &str) -> Reason {
+        Reason { input, code: code.to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_plugin_names_the_kind_of_a_failure_and_nothing_else_passes_as_one() {
+        let kept = ["bad-json", "Lambda.MissingRecordId", &"x".repeat(CODE_BYTES)];
+        let refused = ["", "two words", "line\nbreak", "ä", &"x".repeat(CODE_BYTES + 1)];
+        let given: Vec<_> = kept.iter().chain(&refused).copied().collect();
+        let mut failed = answer(&vec![FAIL; given.len()], &[]);
+        failed.reasons = (0..).zip(&given).map(|(input, code)| reason(input, code, "why")).collect();
+        let Verdict::Mixed(checked) = check(failed, given.len(), &Limits::default()).unwrap() else { panic!("mixed") };
+        let codes: Vec<_> = checked.refused.iter().map(|(_, code, _)| &**code).collect();
+        let expected: Vec<_> = kept.into_iter().chain(refused.iter().map(|_| FAILED)).collect();
+        assert_eq!(codes, expected);
+    }
+
     #[test]
     fn a_failure_without_a_reason_says_what_firehose_says() {
         let Verdict::Mixed(checked) = check(answer(&[FAIL], &[]), 1, &Limits::default()).unwrap() else {
             panic!("mixed")
         };
-        assert_eq!(checked.refused, [(0, FAILED, NO_REASON.to_owned())]);
+        assert_eq!(checked.refused, [(0, FAILED.into(), NO_REASON.to_owned())]);
     }
 }

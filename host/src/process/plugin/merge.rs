@@ -1,6 +1,7 @@
 //! Kept records and replacements become one batch again, in the order of their inputs. Copies runs of bytes and nothing
 //! record by record that could be copied in a run; refuses to copy anything when every record was kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -37,7 +38,7 @@ pub(in super::super) struct Refused {
     /// Index of the input.
     pub(in super::super) input: u32,
     /// Firehose's code.
-    pub(in super::super) code: &'static str,
+    pub(in super::super) code: Cow<'static, str>,
     /// For people.
     pub(in super::super) message: String,
     /// Calls that it was part of.
@@ -64,7 +65,7 @@ pub(super) enum Fate {
     KeptAll,
     Mixed(Checked),
     /// All of them, with code and message.
-    Refused(&'static str, String, Repeatable),
+    Refused(Cow<'static, str>, String, Repeatable),
 }
 
 /// Joins the parts of a batch, given in order.
@@ -126,7 +127,7 @@ impl<'a> Merger<'a> {
             Fate::KeptAll => self.copy(self.input, inputs, offset),
             Fate::Refused(code, message, Repeatable(is_repeatable)) => {
                 let refuse =
-                    |at| Refused { input: offset(at), code, message: message.clone(), attempts, is_repeatable };
+                    |at| Refused { input: offset(at), code: code.clone(), message: message.clone(), attempts, is_repeatable };
                 self.refused.extend(inputs.map(refuse));
             }
             Fate::Mixed(checked) => {
@@ -184,10 +185,11 @@ impl<'a> Merger<'a> {
             // Offsets beyond 4 GiB: settings far above the defaults and an input of gigabytes. Nothing is lost.
             Err(error) => {
                 let message = format!("the transformed batch cannot be put together: {error}");
-                let code = FUNCTION_ERROR;
                 let is_repeatable = false;
-                let refuse =
-                    |at| Refused { input: offset(at), code, message: message.clone(), attempts: 1, is_repeatable };
+                let refuse = |at| {
+                    let (code, message) = (FUNCTION_ERROR.into(), message.clone());
+                    Refused { input: offset(at), code, message, attempts: 1, is_repeatable }
+                };
                 let refused = (0..input.len()).map(refuse).collect();
                 Stage { records: Records::default(), origins: Origins::Inputs(Vec::new()), refused }
             }
@@ -352,7 +354,7 @@ mod tests {
         let input = records(&["a", "b", "c"], None);
         let parts = vec![
             Part { inputs: 0..1, attempts: 1, fate: Fate::KeptAll },
-            Part { inputs: 1..3, attempts: 2, fate: Fate::Refused("C", "m".to_owned(), Repeatable(true)) },
+            Part { inputs: 1..3, attempts: 2, fate: Fate::Refused("C".into(), "m".to_owned(), Repeatable(true)) },
         ];
         let stage = changed(merge(&input, parts));
         let inputs: Vec<_> = stage.refused.iter().map(|refused| (refused.input, refused.attempts)).collect();

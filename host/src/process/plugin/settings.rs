@@ -91,5 +91,8 @@ pub(super) const COLUMNS: usize = 54;
 /// Length of a column's name.
 pub(super) const COLUMN_NAME_BYTES: usize = 128;
 
+/// Length of a failure's code; Firehose's longest has 58 bytes.
+pub(super) const CODE_BYTES: usize = 64;
+
 /// Length of a reason as it is kept; Firehose's own messages are shorter.
 pub(super) const REASON_BYTES: usize = 1_024;

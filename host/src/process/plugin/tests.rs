@@ -135,5 +135,5 @@ fn texts(transformed: &Transformed) -> Vec<String> {
 /// Index, code and message of each rejection.
 fn rejections(transformed: &Transformed) -> Vec<(u64, &str, &str)> {
     let short = |rejected: &'_ Rejected| rejected.sequence - 100;
-    transformed.rejected.iter().map(|rejected| (short(rejected), rejected.code, rejected.message.as_str())).collect()
+    transformed.rejected.iter().map(|rejected| (short(rejected), &*rejected.code, rejected.message.as_str())).collect()
 }

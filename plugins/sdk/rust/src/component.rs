@@ -78,7 +78,8 @@ pub fn apply<P: Plugin>(slot: &'static LocalKey<Slot<P>>, batch: Batch) -> Outpu
         let mut output = batch::run(&input, context, |batch| plugin.transform_batch(batch));
         let columns = output.finish_columns().into_iter();
         let columns = columns.map(|(name, dictionary, codes)| types::Column { name, dictionary, codes }).collect();
-        let reasons = output.reasons.into_iter().map(|(input, message)| types::Reason { input, message }).collect();
+        let reasons = output.reasons.into_iter();
+        let reasons = reasons.map(|of| types::Reason { input: of.input, code: of.code, message: of.reason }).collect();
         Output {
             records: types::Records { payload: output.payload, ends: output.ends, columns },
             inputs: output.inputs,

@@ -13,14 +13,24 @@ pub enum Outcome {
     Replace,
     /// Deliver nothing, on purpose.
     Drop,
-    /// Send it to the error output with this reason.
-    Fail(Cow<'static, str>),
+    /// Send it to the error output.
+    Fail {
+        /// What kind of failure, for machines; empty for `Lambda.ProcessingFailedStatus`.
+        code: Cow<'static, str>,
+        /// For people.
+        reason: Cow<'static, str>,
+    },
 }
 
 impl Outcome {
     /// Sends the record to the error output. The reason is for people; do not put payload into it.
     pub fn fail(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::Fail(reason.into())
+        Self::Fail { code: Cow::Borrowed(""), reason: reason.into() }
+    }
+
+    /// The same, and says to machines what kind of failure it is: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    pub fn fail_with(code: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Fail { code: code.into(), reason: reason.into() }
     }
 }
 

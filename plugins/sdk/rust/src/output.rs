@@ -12,7 +12,7 @@ pub struct Output {
     pub(crate) ends: Vec<u32>,
     pub(crate) inputs: Vec<u32>,
     pub(crate) outcomes: Vec<u8>,
-    pub(crate) reasons: Vec<(u32, String)>,
+    pub(crate) reasons: Vec<Reason>,
     columns: Vec<Keys>,
     /// Column and code of what was set for the input at hand.
     set: Vec<(usize, u32)>,
@@ -23,6 +23,14 @@ pub struct Output {
     input_start: usize,
     /// What the first write reserves: most replacements are about as long as their inputs.
     expected_bytes: usize,
+}
+
+/// Why an input failed.
+#[derive(Debug)]
+pub(crate) struct Reason {
+    pub(crate) input: u32,
+    pub(crate) code: String,
+    pub(crate) reason: String,
 }
 
 /// Codes of [`Output::outcomes`], as the world defines them.
@@ -96,8 +104,9 @@ impl Output {
                 REPLACE
             }
             Outcome::Drop => self.discard(DROP),
-            Outcome::Fail(reason) => {
-                self.reasons.push((offset(self.outcomes.len()), reason.into_owned()));
+            Outcome::Fail { code, reason } => {
+                let (input, code, reason) = (offset(self.outcomes.len()), code.into_owned(), reason.into_owned());
+                self.reasons.push(Reason { input, code, reason });
                 self.discard(FAIL)
             }
         };

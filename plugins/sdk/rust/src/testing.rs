@@ -20,6 +20,13 @@ pub enum Fate {
     Dropped,
     /// Sent to the error output with this reason.
     Failed(String),
+    /// The same, with the kind of failure that it named.
+    FailedWith {
+        /// For machines.
+        code: String,
+        /// For people.
+        reason: String,
+    },
 }
 
 /// One output record.
@@ -104,8 +111,9 @@ fn fates(mut output: Output) -> Vec<Fate> {
         }
         DROP => Fate::Dropped,
         _ => {
-            let reason = output.reasons.iter().find(|(failed, _)| *failed as usize == input);
-            Fate::Failed(reason.map(|(_, reason)| reason.clone()).unwrap_or_default())
+            let found = output.reasons.iter().find(|reason| reason.input as usize == input);
+            let (code, reason) = found.map(|of| (of.code.clone(), of.reason.clone())).unwrap_or_default();
+            if code.is_empty() { Fate::Failed(reason) } else { Fate::FailedWith { code, reason } }
         }
     };
     output.outcomes.iter().enumerate().map(fate).collect()
@@ -131,6 +139,7 @@ mod tests {
             b"one" => record.replace("1"),
             b"many" => record.replace_many(["a", "", "c"]),
             b"none" => record.replace_many([""; 0]),
+            b"coded" => Outcome::fail_with("bad-json", "no"),
             b"empty" => Outcome::Replace,
             _ => {
                 record.set("lost", "x");
@@ -139,7 +148,7 @@ mod tests {
                 Outcome::fail("no")
             }
         };
-        let fates = run(transform, &["keep", "drop", "one", "many", "none", "empty", "?", "one"]);
+        let fates = run(transform, &["keep", "drop", "one", "many", "none", "empty", "?", "one", "coded"]);
         assert_eq!(fates[0], Fate::Kept);
         assert_eq!(fates[1], Fate::Dropped);
         assert_eq!(fates[2].text(), ["1"]);
@@ -147,6 +156,7 @@ mod tests {
         assert_eq!(fates[4], Fate::Dropped);
         assert_eq!(fates[5].text(), [""]);
         assert_eq!(fates[6], Fate::Failed("no".to_owned()));
+        assert_eq!(fates[8], Fate::FailedWith { code: "bad-json".to_owned(), reason: "no".to_owned() });
         let Fate::Replaced(last) = &fates[7] else { panic!("replaced") };
         assert!(last[0].columns.is_empty() && last[0].data == b"1");
     }

@@ -71,6 +71,7 @@ pub(in super::super) struct RecordsOut {
 #[component(record)]
 pub(in super::super) struct Reason {
     pub(in super::super) input: u32,
+    pub(in super::super) code: String,
     pub(in super::super) message: String,
 }
 
