@@ -14,12 +14,15 @@ use super::engine::{EngineError, Sandbox, sandbox};
 use super::fault::Fault;
 use super::instance::{Host, contain};
 use super::settings::Limits;
+use super::wasi;
 
 /// A component ready to be instantiated, whatever plugins it is.
 pub(super) struct Compiled {
     pub(super) pre: InstancePre<Host>,
     pub(super) configure: ComponentExportIndex,
     pub(super) apply: ComponentExportIndex,
+    /// It needs a clock and dice.
+    pub(super) has_wasi: bool,
 }
 
 impl fmt::Debug for Compiled {
@@ -55,7 +58,7 @@ pub enum LoadError {
     #[error("the engine refuses it: {0}")]
     Invalid(String),
     /// It wants something that plugins do not get.
-    #[error("it imports {0}, and plugins may import hydrant:transform/log only")]
+    #[error("it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2")]
     Import(String),
     /// It was built for another version of the world.
     #[error("it was built for {found}, and this host speaks {TRANSFORM}")]
@@ -82,7 +85,7 @@ impl LoadError {
             Self::Encode(_) => "build for a target without WASI, such as wasm32-unknown-unknown",
             Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
             Self::Import(_) => {
-                "remove what needs it (files, network, clock, environment), or build for a target without WASI"
+                "remove what needs it (HTTP, for instance), and build with a Hydrant SDK"
             }
             Self::Version { .. } => "build it with the SDK of this host's release",
             Self::MissingExport(_) => {
@@ -125,8 +128,11 @@ fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     let missing = |name: &str| LoadError::MissingExport(format!("{TRANSFORM}#{name}"));
     let configure = function("configure").ok_or_else(|| missing("configure"))?;
     let apply = function("apply").ok_or_else(|| missing("apply"))?;
-    let pre = sandbox.linker.instantiate_pre(&component).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-    Ok(Compiled { pre, configure, apply })
+    let invalid = |error: wasmtime::Error| LoadError::Invalid(format!("{error:#}"));
+    let mut linker = sandbox.linker.clone();
+    let has_wasi = wasi::add(&mut linker, &component).map_err(invalid)?;
+    let pre = linker.instantiate_pre(&component).map_err(invalid)?;
+    Ok(Compiled { pre, configure, apply, has_wasi })
 }
 
 /// The component in a file, made of the core module when there is one.
@@ -164,6 +170,7 @@ fn check_names(sandbox: &Sandbox, component: &Component) -> Result<(), LoadError
         match compatibility(name, &[LOG, TYPES]) {
             Compatibility::Same => {}
             Compatibility::OtherVersion => return Err(LoadError::Version { found: name.to_owned() }),
+            Compatibility::Other if wasi::is_answered(name) => {}
             Compatibility::Other => return Err(LoadError::Import(name.to_owned())),
         }
     }

@@ -3,6 +3,7 @@
 use wasmtime::Trap;
 
 use super::answer::Lie;
+use super::wasi::Denied;
 
 /// Why a call gave no answer that can be believed.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +87,21 @@ impl Fault {
             None if error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls")) => {
                 Self::Output(output_bytes)
             }
-            None => Self::Call(format!("{error:#}")),
+            None => match error.downcast_ref::<Denied>() {
+                Some(denied) => Self::Trapped(denied.to_string()),
+                None => error.chain().find_map(|cause| unknown_import(&cause.to_string())).map_or_else(
+                    || Self::Call(format!("{error:#}")),
+                    |import| Self::Trapped(format!("called {import}, which plugins do not get")),
+                ),
+            },
         }
     }
+}
+
+/// The import that the engine says is not there: again an error without a public type.
+fn unknown_import(message: &str) -> Option<String> {
+    let (import, _) = message.strip_prefix("unknown import: `")?.split_once('`')?;
+    Some(import.to_owned())
 }
 
 /// The call failed.

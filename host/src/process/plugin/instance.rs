@@ -13,11 +13,14 @@ use super::engine::{Sandbox, sandbox};
 use super::fault::Fault;
 use super::log::{Log, escape};
 use super::settings::{AMPLIFICATION_FLOOR_BYTES, Limits, REASON_BYTES};
+use super::wasi::Stillness;
 
 /// What the host knows during a call.
 pub(super) struct Host {
     /// Where the guest's lines go.
     pub(super) log: Log,
+    /// What a guest with WASI takes for clock and chance.
+    pub(super) still: Stillness,
     limiter: Limiter,
 }
 
@@ -99,7 +102,10 @@ impl Call<'_> {
             used_bytes: 0,
             denied: false,
         };
-        let mut store = Store::new(&sandbox.engine, Host { log, limiter });
+        let records = &batch.records;
+        let has_wasi = self.compiled.has_wasi;
+        let still = if has_wasi { Stillness::of(batch.arrived_ms, records.payload) } else { Stillness::default() };
+        let mut store = Store::new(&sandbox.engine, Host { log, still, limiter });
         store.limiter(|host| &mut host.limiter);
         store.set_hostcall_fuel(self.allowance(batch));
         store.set_max_component_handles(HANDLES);
@@ -107,7 +113,7 @@ impl Call<'_> {
     }
 
     fn converse(&self, store: &mut Store<Host>, batch: BatchIn<'_>) -> Result<Answer, Failed> {
-        let Compiled { pre, configure, apply } = self.compiled;
+        let Compiled { pre, configure, apply, .. } = self.compiled;
         let instance = pre.instantiate(&mut *store).map_err(Failed::Applying)?;
         let configure = instance.get_typed_func::<ConfigureParameters<'_>, Configured>(&mut *store, configure);
         let configure = configure.map_err(Failed::Applying)?;
@@ -189,8 +195,8 @@ impl ResourceLimiter for Limiter {
     }
 }
 
-/// The world has no resources, so a guest needs no handles; a few for what toolchains add of their own.
-const HANDLES: usize = 64;
+/// The world has no resources; these are for streams and timers of guests with WASI.
+const HANDLES: usize = 1_024;
 /// About a quarter of an hour of a guest: a bench that loops comes to an end.
 const MOST_INSTRUCTIONS: u64 = 1 << 40;
 /// One offset, one input index, one outcome and a short reason for each input.

@@ -14,6 +14,7 @@
 //! | `merge` | kept records and replacements become one batch again |
 //! | `log` | plugin lines in the host's log, bounded and escaped |
 //! | `store` | copies by digest, durable, so that old batches find their code |
+//! | `wasi` | what guests built for WASI get: nothing |
 //! | `registry`, `reload` | names, current versions, and the watched folder |
 //!
 //! **What bounds a plugin.** Memory, tables, instances and stack by the engine and a limiter that traps at the first denial, so
@@ -40,6 +41,7 @@ mod registry;
 mod reload;
 mod settings;
 mod store;
+mod wasi;
 
 #[cfg(test)]
 pub(crate) mod guests;
