@@ -154,6 +154,8 @@ impl PluginLimits for App {
             deadline: configured.deadline,
             output_bytes: usize::try_from(configured.output_bytes).unwrap_or(usize::MAX),
             log_bytes: usize::try_from(configured.log_bytes).unwrap_or(usize::MAX),
+            compile: configured.compile,
+            compile_memory_bytes: configured.compile_memory_bytes,
             ..plugin::Limits::default()
         }
     }
@@ -199,10 +201,19 @@ async fn open_journal(
     Ok((journal, recovered))
 }
 
+/// This program, even after its file was replaced by another release; where there is no such name, the process itself
+/// compiles.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
 fn plugin_settings(settings: &Settings) -> plugin::Settings {
     let limits = App::plugin_limits(Some(&settings.plugins));
     let store_dir = settings.data_dir.join("plugins");
-    plugin::Settings { limits, ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir) }
+    plugin::Settings {
+        limits,
+        compiled_dir: Some(store_dir.join("compiled")),
+        compiler: Some(OWN_PROGRAM.into()).filter(|program: &std::path::PathBuf| program.exists()),
+        ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir)
+    }
 }
 
 fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {

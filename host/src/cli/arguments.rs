@@ -139,6 +139,9 @@ pub(super) enum Plugin {
     Bench(BenchPlugin),
     /// Pass standard input through a plugin, line by line, to standard output
     Run(RunPlugin),
+    /// What a host runs to compile within limits: a component in, code out
+    #[command(hide = true)]
+    Compile(CompilePlugin),
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +201,16 @@ pub(super) struct RunPlugin {
     /// Lines of one batch
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = batch_size)]
     pub(super) batch: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompilePlugin {
+    /// Processor time
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: u64,
+    /// Address space
+    #[arg(long, value_name = "N")]
+    pub(super) memory_bytes: u64,
 }
 
 #[derive(Debug, Args)]

@@ -97,6 +97,10 @@ pub(super) const PLUGINS_OUTPUT_BYTES: Key =
     number("plugins.output_bytes", 64 * MIB, MIB, GIB, "sixteen times the largest batch a put can bring");
 pub(super) const PLUGINS_LOG_BYTES: Key =
     number("plugins.log_bytes", 64 * KIB, 0, 16 * MIB, "a stack trace per batch fits, a flood does not");
+pub(super) const PLUGINS_COMPILE_SECONDS: Key =
+    number("plugins.compile_seconds", 120, 1, 3_600, "ten times what a JavaScript component takes");
+pub(super) const PLUGINS_COMPILE_MEMORY_BYTES: Key =
+    number("plugins.compile_memory_bytes", 4 * GIB, 64 * MIB, 64 * GIB, "address space, of which little is used");
 
 pub(super) const SHUTDOWN_GRACE_SECONDS: Key =
     number("shutdown.grace_seconds", 25, 0, 3600, "below the 30 s that orchestrators wait before they kill");
@@ -133,6 +137,8 @@ pub(super) const ALL: &[&Key] = &[
     &PLUGINS_DEADLINE_MILLISECONDS,
     &PLUGINS_OUTPUT_BYTES,
     &PLUGINS_LOG_BYTES,
+    &PLUGINS_COMPILE_SECONDS,
+    &PLUGINS_COMPILE_MEMORY_BYTES,
     &SHUTDOWN_GRACE_SECONDS,
     &LOG_FORMAT,
     &LOG_LEVEL,

@@ -315,6 +315,8 @@ impl Loader<'_> {
             deadline: Duration::from_millis(self.document.number(&keys::PLUGINS_DEADLINE_MILLISECONDS)),
             output_bytes: self.document.number(&keys::PLUGINS_OUTPUT_BYTES),
             log_bytes: self.document.number(&keys::PLUGINS_LOG_BYTES),
+            compile: Duration::from_secs(self.document.number(&keys::PLUGINS_COMPILE_SECONDS)),
+            compile_memory_bytes: self.document.number(&keys::PLUGINS_COMPILE_MEMORY_BYTES),
         }
     }
 

@@ -20,7 +20,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use environment::{Environment, ProcessEnvironment};
+pub use environment::{Environment, ProcessEnvironment, cache_dir};
 pub use load::{Loaded, load, parse};
 pub use problem::{ConfigError, Problem};
 pub use range::{AddressRange, RangeError};

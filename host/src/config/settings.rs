@@ -155,6 +155,10 @@ pub struct Plugins {
     pub output_bytes: u64,
     /// Most bytes of log lines of one batch.
     pub log_bytes: u64,
+    /// Most processor time of compiling one.
+    pub compile: Duration,
+    /// Most address space of compiling one.
+    pub compile_memory_bytes: u64,
 }
 
 /// What happens on SIGTERM.

@@ -4,6 +4,7 @@
 //! Refuses to be another way through: records run through the same [`Chain`] as in a stream.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,8 @@ impl Prepared {
 }
 
 impl Workshop {
-    /// Loads and tries out a plugin that is called `name` and works for `stream`. Blocking: it is compiled.
+    /// Loads and tries out a plugin that is called `name` and works for `stream`. Blocking: it is compiled, unless
+    /// `compiled_dir` remembers it.
     ///
     /// # Errors
     /// Why these bytes are no plugin, or do not accept these settings.
@@ -81,9 +83,10 @@ impl Workshop {
         bytes: &[u8],
         limits: Limits,
         settings: Vec<(String, String)>,
+        compiled_dir: Option<&Path>,
     ) -> Result<Self, LoadError> {
         let started = Instant::now();
-        let plugin = Plugin::alone(name, bytes, limits, settings)?;
+        let plugin = Plugin::alone(name, bytes, limits, settings, compiled_dir)?;
         let compile_time = started.elapsed();
         Ok(Self { chain: Chain::alone(stream, Arc::clone(&plugin)), plugin, compile_time })
     }
@@ -160,7 +163,7 @@ mod tests {
     #[test]
     fn every_record_has_a_fate() {
         let bytes = std::fs::read(guest("bench")).expect("a guest");
-        let workshop = Workshop::open("bench", "s", &bytes, Limits::default(), Vec::new()).expect("a plugin");
+        let workshop = Workshop::open("bench", "s", &bytes, Limits::default(), Vec::new(), None).expect("a plugin");
         let fates =
             workshop.transform(&["{\"level\":\"info\"}", "{\"level\":\"debug\"}", "no json"], 1).expect("short");
         let edited = b"{\"level\":\"info\",\"pipeline\":\"hydrant\"}".to_vec();

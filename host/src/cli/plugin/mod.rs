@@ -23,8 +23,9 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-use super::arguments::Plugin;
-use super::{Console, Failure};
+use super::arguments::{CompilePlugin, Plugin};
+use super::{Console, Exit, Failure};
+use crate::process::plugin::compile_child;
 
 pub use open::PluginLimits;
 
@@ -36,6 +37,13 @@ pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin)
         Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
         Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
         Plugin::Bench(asked) => bench::bench::<P>(console, asked),
+        Plugin::Compile(asked) => compile(asked),
         Plugin::Test(asked) => check::check::<P>(console, asked),
     }
+}
+
+/// The host's compiler, in a process of its own.
+fn compile(asked: &CompilePlugin) -> Result<(), Failure> {
+    let compiled = compile_child(asked.seconds, asked.memory_bytes);
+    compiled.map_err(|error| Failure::new(error).exit(Exit::Internal))?.map_err(Failure::told)
 }

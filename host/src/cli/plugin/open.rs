@@ -1,11 +1,11 @@
 //! From arguments to a loaded plugin. Refuses to run it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::arguments::{Configured, TriedPlugin};
 use super::super::{Failure, check, logging};
-use crate::config::{self, Level, Log, LogFormat};
+use crate::config::{self, Level, Log, LogFormat, ProcessEnvironment};
 use crate::process::Workshop;
 use crate::process::plugin::{Limits, LoadError};
 
@@ -40,7 +40,13 @@ pub(super) fn open_with<P: PluginLimits>(
 ) -> Result<Workshop, Failure> {
     let bytes = read(&asked.file)?;
     let limits = limits::<P>(&asked.limits)?;
-    Workshop::open(&name(&asked.file), stream, &bytes, limits, settings).map_err(|error| refused(&asked.file, error))
+    let cache = cache();
+    Workshop::open(&name(&asked.file), stream, &bytes, limits, settings, cache.as_deref()).map_err(|error| refused(&asked.file, error))
+}
+
+/// Where an author's compiled plugins are kept: the operating system's place for what can be made again.
+pub(super) fn cache() -> Option<PathBuf> {
+    config::cache_dir(&ProcessEnvironment).map(|folder| folder.join("plugins"))
 }
 
 /// The file's bytes.

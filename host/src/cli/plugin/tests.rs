@@ -61,7 +61,7 @@ fn what_is_no_plugin_is_refused_with_a_remedy() {
 
 fn workshop(name: &str) -> Workshop {
     let bytes = fs::read(guest(name)).expect("a guest");
-    Workshop::open(name, "s", &bytes, Limits::default(), Vec::new()).expect("a plugin")
+    Workshop::open(name, "s", &bytes, Limits::default(), Vec::new(), None).expect("a plugin")
 }
 
 #[test]

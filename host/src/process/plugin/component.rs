@@ -10,7 +10,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wit_component::ComponentEncoder;
 
 use super::bindings::v1::{LOG, TRANSFORM, TYPES};
-use super::engine::{EngineError, Sandbox, sandbox};
+use super::engine::{EngineError, Sandbox};
 use super::fault::Fault;
 use super::instance::{Host, contain};
 use super::settings::Limits;
@@ -57,6 +57,17 @@ pub enum LoadError {
     /// The engine does not accept it.
     #[error("the engine refuses it: {0}")]
     Invalid(String),
+    /// Compiling it takes more than it may.
+    #[error("compiling it takes more than {seconds} s of processor time or {bytes} bytes of memory")]
+    Compile {
+        /// [`Limits::compile`].
+        seconds: u64,
+        /// [`Limits::compile_memory_bytes`].
+        bytes: u64,
+    },
+    /// The compiler's process cannot be used.
+    #[error("the compiler does not run: {0}")]
+    Compiler(String),
     /// It wants something that plugins do not get.
     #[error("it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2")]
     Import(String),
@@ -84,6 +95,8 @@ impl LoadError {
             Self::NoWorld => "build it with a Hydrant SDK; in Rust: hydrant_plugin::plugin!(transform)",
             Self::Encode(_) => "build for a target without WASI, such as wasm32-unknown-unknown",
             Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
+            Self::Compile { .. } => "make it smaller, or raise plugins.compile_seconds or plugins.compile_memory_bytes",
+            Self::Compiler(_) => "let the host run its own program file, and start processes",
             Self::Import(_) => {
                 "remove what needs it (HTTP, for instance), and build with a Hydrant SDK"
             }
@@ -96,30 +109,43 @@ impl LoadError {
     }
 }
 
-/// Compiles a component. Blocking and, for large components, slow (seconds): never on the data path.
+/// Refuses a file that is too long.
 ///
 /// # Errors
-/// Why these bytes are no plugin.
-pub(super) fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadError> {
-    let size = bytes.len() as u64;
-    if size > limits.component_bytes {
-        return Err(LoadError::TooLarge { bytes: size, limit: limits.component_bytes });
-    }
-    compile_for(sandbox()?, bytes)
+/// It is.
+pub(super) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+    let (size, limit) = (bytes.len() as u64, limits.component_bytes);
+    if size > limit { Err(LoadError::TooLarge { bytes: size, limit }) } else { Ok(()) }
 }
 
-/// Compiles a component for one sandbox, whatever its size.
+/// The code of a component, whatever its size: what [`ready`] takes once it was loaded. Blocking and slow.
+///
+/// # Errors
+/// Why these bytes are no component.
+pub(super) fn code_of(sandbox: &Sandbox, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    // What parses a stranger's file is contained like a call.
+    contained(|| {
+        let code = sandbox.engine.precompile_component(&componentize(bytes)?);
+        code.map_err(|error| LoadError::Invalid(format!("{error:#}")))
+    })
+}
+
+/// Compiles a component for a sandbox that is not the process's own.
 ///
 /// # Errors
 /// Why these bytes are no plugin.
 pub(super) fn compile_for(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
-    // What parses a stranger's file is contained like a call.
-    contain(|| Ok(compile_in(sandbox, bytes))).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
+    contained(|| {
+        let component = Component::from_binary(&sandbox.engine, &componentize(bytes)?);
+        ready(sandbox, component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?)
+    })
 }
 
-fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
-    let component = Component::from_binary(&sandbox.engine, &componentize(bytes)?);
-    let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+/// What can be instantiated, if the component is a plugin.
+///
+/// # Errors
+/// What it wants or lacks.
+pub(super) fn ready(sandbox: &Sandbox, component: Component) -> Result<Compiled, LoadError> {
     check_names(sandbox, &component)?;
     let function = |name: &str| {
         let (_, transform) = component.get_export(None, TRANSFORM)?;
@@ -135,16 +161,17 @@ fn compile_in(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     Ok(Compiled { pre, configure, apply, has_wasi })
 }
 
+fn contained<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    contain(|| Ok(work())).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
+}
+
 /// The component in a file, made of the core module when there is one.
 ///
 /// # Errors
 /// Why these bytes are neither.
 pub(super) fn as_component<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, LoadError> {
-    let size = bytes.len() as u64;
-    if size > limits.component_bytes {
-        return Err(LoadError::TooLarge { bytes: size, limit: limits.component_bytes });
-    }
-    contain(|| Ok(componentize(bytes))).unwrap_or_else(|fault: Fault| Err(LoadError::Invalid(fault.to_string())))
+    check_size(bytes, limits)?;
+    contained(|| componentize(bytes))
 }
 
 fn componentize(bytes: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {

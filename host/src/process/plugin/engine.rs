@@ -68,6 +68,13 @@ impl Sandbox {
         Self::with(&config).map_err(|error| EngineError(format!("{error:#}")))
     }
 
+    /// A sandbox that compiles for the process's own of another process, and reserves nothing.
+    pub(super) fn compiling() -> Result<Self, EngineError> {
+        let mut config = config();
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        Self::with(&config).map_err(|error| EngineError(format!("{error:#}")))
+    }
+
     fn new() -> wasmtime::Result<Self> {
         Self::with(&config())
     }

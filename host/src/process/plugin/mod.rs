@@ -5,6 +5,7 @@
 //! | `settings` | the limits, each with its reason |
 //! | `engine` | one engine per process, its clock and its slots |
 //! | `component` | a file becomes a compiled component, or an error that says what to do |
+//! | `compiler`, `cache` | compiles in a limited child, once per digest |
 //! | `inspect` | what a file says about itself |
 //! | `bindings` | the world's values, one file per version |
 //! | `instance` | one batch in one instance, within its limits |
@@ -29,6 +30,8 @@
 
 mod answer;
 mod bindings;
+mod cache;
+mod compiler;
 mod component;
 mod engine;
 mod fault;
@@ -48,6 +51,7 @@ pub(crate) mod guests;
 #[cfg(test)]
 mod tests;
 
+pub use compiler::compile_child;
 pub use component::LoadError;
 pub use engine::EngineError;
 pub use inspect::{Facts, component, inspect};

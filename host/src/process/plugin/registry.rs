@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::bindings::v1::{BatchIn, RecordsIn};
-use super::component::{Compiled, LoadError, compile, compile_for};
+use super::compiler::Compiler;
+use super::component::{Compiled, LoadError, compile_for};
 use super::engine::{EngineError, Sandbox, sandbox};
 use super::fault::Fault;
 use super::instance::Call;
@@ -73,6 +74,7 @@ impl PluginHost {
         make_folder(&settings.plugin_dir)?;
         let store = Store::open(&settings.store_dir, settings.limits.component_bytes)?;
         let registry = Arc::new(Registry {
+            compiler: Compiler::new(settings.compiled_dir.as_deref(), settings.compiler.clone())?,
             store,
             telemetry,
             current: Mutex::default(),
@@ -132,7 +134,8 @@ impl PluginHost {
         let mut digests = in_use.clone();
         digests.extend(current.values().map(|version| version.digest.clone()));
         // The lock is held meanwhile, so that nothing becomes current that is about to be removed.
-        self.registry.store.retain(&digests)
+        self.registry.store.retain(&digests)?;
+        self.registry.compiler.retain(&digests)
     }
 }
 
@@ -170,9 +173,12 @@ impl Plugin {
         bytes: &[u8],
         limits: Limits,
         settings: Vec<(String, String)>,
+        compiled_dir: Option<&Path>,
     ) -> Result<Arc<Self>, LoadError> {
         let version = PluginVersion { name: name.to_owned(), digest: store::digest_of(bytes) };
-        let compiled = Arc::new(compile(bytes, &limits)?);
+        // Without a place to keep code it only takes longer.
+        let compiler = Compiler::new(compiled_dir, None).unwrap_or_default();
+        let compiled = Arc::new(compiler.compile(&version.digest, bytes, &limits)?);
         let plugin = Self {
             label: label(&version),
             metrics: Telemetry::new().plugin(name),
@@ -289,6 +295,7 @@ fn label(version: &PluginVersion) -> Arc<str> {
 pub(super) struct Registry {
     pub(super) settings: Settings,
     store: Store,
+    compiler: Compiler,
     telemetry: Arc<Telemetry>,
     current: Mutex<BTreeMap<String, PluginVersion>>,
     compiled: Mutex<Cache<Compiled>>,
@@ -326,7 +333,7 @@ impl Registry {
         let cached = lock(&self.compiled).find(&version.digest);
         let compiled = match cached {
             Some(compiled) => compiled,
-            None => Arc::new(compile(bytes, &self.settings.limits)?),
+            None => Arc::new(self.compiler.compile(&version.digest, bytes, &self.settings.limits)?),
         };
         let plugin = self.plugin(version.clone(), Arc::clone(&compiled));
         plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
@@ -372,7 +379,7 @@ impl Registry {
         let PluginVersion { name, digest } = version;
         let found = self.store.find(digest).map_err(|source| ChainError::Store { name: name.clone(), source })?;
         let bytes = found.ok_or_else(|| ChainError::Missing { name: name.clone(), digest: digest.clone() })?;
-        let compiled = compile(&bytes, &self.settings.limits);
+        let compiled = self.compiler.compile(digest, &bytes, &self.settings.limits);
         let compiled = Arc::new(compiled.map_err(|source| ChainError::Load { name: name.clone(), source })?);
         lock(&self.compiled).keep(digest, Arc::clone(&compiled));
         Ok(compiled)

@@ -13,6 +13,10 @@ pub struct Settings {
     pub store_dir: PathBuf,
     /// Bounds of every plugin.
     pub limits: Limits,
+    /// Keeps compiled components; none: they are compiled at every start.
+    pub compiled_dir: Option<PathBuf>,
+    /// Compiles when it is run as `PROGRAM plugin compile`; none: the process itself does.
+    pub compiler: Option<PathBuf>,
     /// What `configure` is told, by plugin name: names and values.
     pub plugin_settings: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -20,7 +24,7 @@ pub struct Settings {
 impl Settings {
     /// Default limits and no plugin settings.
     pub fn new(plugin_dir: PathBuf, store_dir: PathBuf) -> Self {
-        Self { plugin_dir, store_dir, limits: Limits::default(), plugin_settings: BTreeMap::new() }
+        Self { plugin_dir, store_dir, limits: Limits::default(), compiled_dir: None, compiler: None, plugin_settings: BTreeMap::new() }
     }
 }
 
@@ -49,6 +53,10 @@ pub struct Limits {
     pub log_bytes_per_minute: usize,
     /// Size of a component file.
     pub component_bytes: u64,
+    /// Processor time of compiling one.
+    pub compile: Duration,
+    /// Address space of compiling one.
+    pub compile_memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -76,6 +84,10 @@ impl Default for Limits {
             log_bytes_per_minute: 512 * 1024,
             // Python components have 18 MiB.
             component_bytes: 64 * MIB as u64,
+            // A JavaScript component takes some 12 s.
+            compile: Duration::from_secs(120),
+            // A JavaScript component takes some 700 MiB of it.
+            compile_memory_bytes: 4 << 30,
         }
     }
 }

@@ -6,10 +6,11 @@
 //! randomness is seeded with the batch, so that the same batch gives the same answer. Refuses everything else by a trap
 //! that names it; nothing here can reach the machine.
 
-use wasmtime::StoreContextMut;
+use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmList,
 };
+use wasmtime::{Engine, StoreContextMut};
 
 use super::instance::Host;
 
@@ -71,13 +72,16 @@ pub(super) fn is_answered(import: &str) -> bool {
 /// # Errors
 /// The engine refused a definition.
 pub(super) fn add(linker: &mut Linker<Host>, component: &Component) -> wasmtime::Result<bool> {
-    let names: Vec<String> = {
-        let component_type = component.component_type();
-        let imports = component_type.imports(linker.engine());
-        imports.map(|(name, _)| name.to_owned()).filter(|name| is_answered(name)).collect()
-    };
-    for name in &names {
+    let engine = linker.engine().clone();
+    let component_type = component.component_type();
+    let imports = component_type.imports(&engine).filter(|(name, _)| is_answered(name));
+    let mut has_wasi = false;
+    for (name, import) in imports {
+        has_wasi = true;
         let mut interface = linker.instance(name)?;
+        if let ComponentItem::ComponentInstance(exports) = import.ty {
+            resources(&mut interface, &exports, &engine)?;
+        }
         match name.split('@').next().unwrap_or_default() {
             "wasi:cli/environment" => environment(&mut interface)?,
             "wasi:cli/stdin" => stdin(&mut interface)?,
@@ -87,11 +91,8 @@ pub(super) fn add(linker: &mut Linker<Host>, component: &Component) -> wasmtime:
             "wasi:cli/terminal-stdin" => terminal::<TerminalInput>(&mut interface, "get-terminal-stdin")?,
             "wasi:cli/terminal-stdout" => terminal::<TerminalOutput>(&mut interface, "get-terminal-stdout")?,
             "wasi:cli/terminal-stderr" => terminal::<TerminalOutput>(&mut interface, "get-terminal-stderr")?,
-            "wasi:cli/terminal-input" => resource::<TerminalInput>(&mut interface, "terminal-input")?,
-            "wasi:cli/terminal-output" => resource::<TerminalOutput>(&mut interface, "terminal-output")?,
             "wasi:clocks/monotonic-clock" => monotonic_clock(&mut interface)?,
             "wasi:clocks/wall-clock" => wall_clock(&mut interface)?,
-            "wasi:filesystem/types" => filesystem(&mut interface)?,
             "wasi:filesystem/preopens" => {
                 interface.func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?;
             }
@@ -111,16 +112,33 @@ pub(super) fn add(linker: &mut Linker<Host>, component: &Component) -> wasmtime:
             _ => {}
         }
     }
-    if !names.is_empty() {
+    if has_wasi {
         linker.define_unknown_imports_as_traps(component)?;
     }
-    Ok(!names.is_empty())
+    Ok(has_wasi)
 }
 
 type Interface<'a> = LinkerInstance<'a, Host>;
 
-fn resource<T: 'static>(interface: &mut Interface<'_>, name: &str) -> wasmtime::Result<()> {
-    interface.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+/// Resources that an interface has or takes from another one: the name tells which.
+fn resources(interface: &mut Interface<'_>, exports: &ComponentInstance, engine: &Engine) -> wasmtime::Result<()> {
+    for (name, export) in exports.exports(engine) {
+        if !matches!(export.ty, ComponentItem::Resource(_)) {
+            continue;
+        }
+        let resource = match name {
+            "descriptor" => ResourceType::host::<Descriptor>(),
+            "error" => ResourceType::host::<IoError>(),
+            "input-stream" => ResourceType::host::<InputStream>(),
+            "output-stream" => ResourceType::host::<OutputStream>(),
+            "pollable" => ResourceType::host::<Pollable>(),
+            "terminal-input" => ResourceType::host::<TerminalInput>(),
+            "terminal-output" => ResourceType::host::<TerminalOutput>(),
+            _ => ResourceType::host::<()>(),
+        };
+        interface.resource(name, resource, |_, _| Ok(()))?;
+    }
+    Ok(())
 }
 
 fn environment(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
@@ -170,20 +188,13 @@ fn wall_clock(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
     interface.func_wrap("resolution", |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1_000_000 },)))
 }
 
-fn filesystem(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    resource::<Descriptor>(interface, "descriptor")?;
-    resource::<DirectoryEntryStream>(interface, "directory-entry-stream")
-}
-
 fn error(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    resource::<IoError>(interface, "error")?;
     interface.func_wrap("[method]error.to-debug-string", |_, (_error,): (Resource<IoError>,)| {
         Ok(("plugins have no files".to_owned(),))
     })
 }
 
 fn poll(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    resource::<Pollable>(interface, "pollable")?;
     interface.func_wrap("[method]pollable.ready", |_, (_pollable,): (Resource<Pollable>,)| Ok((true,)))?;
     interface.func_wrap("[method]pollable.block", |_, (_pollable,): (Resource<Pollable>,)| Ok(()))?;
     interface.func_wrap("poll", |_, (pollables,): (Vec<Resource<Pollable>>,)| {
@@ -193,8 +204,6 @@ fn poll(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
 }
 
 fn streams(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    resource::<InputStream>(interface, "input-stream")?;
-    resource::<OutputStream>(interface, "output-stream")?;
     for name in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
         interface.func_wrap(name, |_, (_stream, _count): (Resource<InputStream>, u64)| {
             Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
@@ -259,7 +268,6 @@ enum StreamError {
 
 /// Resources have no content: what a guest holds is a number.
 struct Descriptor;
-struct DirectoryEntryStream;
 struct InputStream;
 struct IoError;
 struct OutputStream;
