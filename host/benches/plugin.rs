@@ -13,6 +13,7 @@ mod guests;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use hydrant::definition::{Compression, Definition, Processor, S3Destination};
 use hydrant::process::Chain;
 use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
+use hydrant::runtime::SystemClock;
 use hydrant::telemetry::Telemetry;
 
 const BATCHES: [usize; 4] = [1, 50, 500, 4_000];
@@ -37,7 +39,7 @@ fn main() {
     for (name, guest) in [("keep", "hostile"), ("edit", "bench")] {
         fs::copy(guests::guest(guest), settings.plugin_dir.join(name).with_extension("wasm")).unwrap();
     }
-    let host = PluginHost::start(settings, Telemetry::new()).unwrap();
+    let host = PluginHost::start(settings, Telemetry::new(), Arc::new(SystemClock)).unwrap();
     let chains = BTreeMap::from(["keep", "edit"].map(|name| (name, chain(&host, name))));
 
     println!(

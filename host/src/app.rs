@@ -2,6 +2,8 @@
 //!
 //! Refuses to know what any part does; `pipeline` joins the stages, this joins the pipeline with its doors.
 
+mod plugins;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Admin, Health};
+use crate::admin::{self, Admin, Health};
 use crate::api;
 use crate::batch::name;
 use crate::cli::{Host, Journals, PluginLimits};
@@ -22,6 +24,8 @@ use crate::pipeline::{Parts, Pipeline, Stopped};
 use crate::process::{PluginHost, plugin};
 use crate::runtime::{Clock, Random, SystemClock};
 use crate::telemetry::Telemetry;
+
+use plugins::PluginDoor;
 
 /// Folder of the journal below `data_dir`.
 const JOURNAL: &str = "journal";
@@ -68,10 +72,12 @@ impl Host for App {
         let random = Arc::new(Random::from_system());
         let telemetry = Telemetry::new();
         let health = Health::starting();
-        let admin = Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone()).await?;
+        let door = admin::Door::default();
+        let admin =
+            Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone(), Arc::clone(&door)).await?;
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
         let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
-        let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry))?;
+        let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry), Arc::clone(&clock))?;
         // Before any stream runs, the journal alone says what a replay may ask for.
         if let Err(error) = plugins.retain(&recovered.plugin_digests()) {
             tracing::warn!(%error, "old plugin versions stay in the data directory");
@@ -80,7 +86,7 @@ impl Host for App {
         let pipeline = Arc::new(Pipeline::start(Parts {
             journal,
             recovered,
-            plugins,
+            plugins: Arc::clone(&plugins),
             destination: delivery.destination,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             clock: Arc::clone(&clock),
@@ -95,6 +101,8 @@ impl Host for App {
                 tokio::spawn(api::serve(api_listener, settings, backend, clock, random, async { drop(closed.await) }));
             Door { address: api_address, close, server }
         };
+        // Set once, here.
+        door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })
     }
@@ -212,6 +220,8 @@ fn plugin_settings(settings: &Settings) -> plugin::Settings {
         limits,
         compiled_dir: Some(store_dir.join("compiled")),
         compiler: Some(OWN_PROGRAM.into()).filter(|program: &std::path::PathBuf| program.exists()),
+        plugin_settings: settings.plugins.settings.clone(),
+        trial_records: usize::try_from(settings.plugins.trial_records).unwrap_or(usize::MAX),
         ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir)
     }
 }

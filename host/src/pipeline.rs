@@ -150,6 +150,11 @@ impl Pipeline {
         pipeline
     }
 
+    /// Definitions of the streams in service.
+    pub fn definitions(&self) -> Vec<Arc<crate::definition::Definition>> {
+        self.streams.all().iter().map(|running| Arc::clone(&running.handle().definition)).collect()
+    }
+
     /// What the API talks to.
     pub fn backend(&self) -> PipelineBackend {
         PipelineBackend {

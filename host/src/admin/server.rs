@@ -1,4 +1,4 @@
-//! The HTTP side of the admin port. Reads only.
+//! The HTTP side of the admin port. Refuses to know what plugins are.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Health;
+use super::plugins::{self, Door};
 use crate::telemetry::Telemetry;
 
 /// Connections served at once; more wait in the kernel's queue. A few scrapers and probes, with room.
@@ -54,12 +55,17 @@ pub struct Admin {
 
 impl Admin {
     /// Listens on `address` and serves.
-    pub async fn start(address: SocketAddr, telemetry: Arc<Telemetry>, health: Health) -> Result<Self, AdminError> {
+    pub async fn start(
+        address: SocketAddr,
+        telemetry: Arc<Telemetry>,
+        health: Health,
+        plugins: Door,
+    ) -> Result<Self, AdminError> {
         let cannot = |source| AdminError { address, source };
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let serving = tokio::spawn(serve(listener, Arc::clone(&places), telemetry, health));
+        let serving = tokio::spawn(serve(listener, Arc::clone(&places), Seen { telemetry, health, plugins }));
         Ok(Self { address, places, serving })
     }
 
@@ -75,14 +81,22 @@ impl Drop for Admin {
     }
 }
 
-async fn serve(listener: TcpListener, places: Arc<Semaphore>, telemetry: Arc<Telemetry>, health: Health) {
+/// What requests look at.
+#[derive(Clone)]
+struct Seen {
+    telemetry: Arc<Telemetry>,
+    health: Health,
+    plugins: Door,
+}
+
+async fn serve(listener: TcpListener, places: Arc<Semaphore>, seen: Seen) {
     // Connections end with the server, because the set is dropped with it.
     let mut connections = JoinSet::new();
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "admin server cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -90,16 +104,23 @@ async fn serve(listener: TcpListener, places: Arc<Semaphore>, telemetry: Arc<Tel
             }
         };
         while connections.try_join_next().is_some() {}
-        let (telemetry, health) = (Arc::clone(&telemetry), health.clone());
+        let seen = seen.clone();
         connections.spawn(async move {
             let _place = place;
-            connection(stream, &telemetry, &health).await;
+            connection(stream, peer, &seen).await;
         });
     }
 }
 
-async fn connection(stream: TcpStream, telemetry: &Telemetry, health: &Health) {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, telemetry, health)) });
+async fn connection(stream: TcpStream, peer: SocketAddr, seen: &Seen) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        Ok::<_, Infallible>(if request.uri().path().starts_with("/plugins") {
+            let (status, body) = plugins::answer(request, peer, &seen.plugins).await;
+            respond(status, JSON, body.to_string())
+        } else {
+            answer(&request, &seen.telemetry, &seen.health)
+        })
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -111,8 +132,9 @@ async fn connection(stream: TcpStream, telemetry: &Telemetry, health: &Health) {
     }
 }
 
+const JSON: &str = "application/json";
+
 fn answer(request: &Request<Incoming>, telemetry: &Telemetry, health: &Health) -> Response<Full<Bytes>> {
-    const JSON: &str = "application/json";
     // The content type of version 1.0.0 of the OpenMetrics text that the registry writes.
     const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -133,7 +155,7 @@ fn answer(request: &Request<Incoming>, telemetry: &Telemetry, health: &Health) -
             respond(status, JSON, json!({ "status": word, "reasons": reasons }).to_string())
         }
         "/metrics" => respond(StatusCode::OK, METRICS, telemetry.render()),
-        _ => respond(StatusCode::NOT_FOUND, JSON, told("try /healthz, /readyz or /metrics")),
+        _ => respond(StatusCode::NOT_FOUND, JSON, told("try /healthz, /readyz, /metrics or /plugins")),
     }
 }
 
@@ -158,7 +180,10 @@ mod tests {
     async fn started(health: &Health) -> (Admin, Arc<Telemetry>) {
         let telemetry = Telemetry::new();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        (Admin::start(loopback, Arc::clone(&telemetry), health.clone()).await.expect("a port"), telemetry)
+        (
+            Admin::start(loopback, Arc::clone(&telemetry), health.clone(), Door::default()).await.expect("a port"),
+            telemetry,
+        )
     }
 
     /// Sends `head` and reads the answer to its end; the head must ask to close.
@@ -206,7 +231,8 @@ mod tests {
         let (admin, _) = started(&Health::starting()).await;
         let answer = ask(admin.address(), "GET /etc/passwd").await;
         assert!(
-            answer.starts_with("HTTP/1.1 404 ") && answer.ends_with(r#"{"error":"try /healthz, /readyz or /metrics"}"#)
+            answer.starts_with("HTTP/1.1 404 ")
+                && answer.ends_with(r#"{"error":"try /healthz, /readyz, /metrics or /plugins"}"#)
         );
         let answer = ask(admin.address(), "POST /metrics").await;
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD\r\n"), "{answer}");
@@ -217,7 +243,8 @@ mod tests {
     #[tokio::test]
     async fn a_taken_address_is_told() {
         let (admin, telemetry) = started(&Health::starting()).await;
-        let error = Admin::start(admin.address(), telemetry, Health::starting()).await.expect_err("taken");
+        let error =
+            Admin::start(admin.address(), telemetry, Health::starting(), Door::default()).await.expect_err("taken");
         assert_eq!(error.to_string(), format!("the admin server cannot listen on {}", admin.address()));
     }
 

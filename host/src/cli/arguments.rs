@@ -139,6 +139,15 @@ pub(super) enum Plugin {
     Bench(BenchPlugin),
     /// Pass standard input through a plugin, line by line, to standard output
     Run(RunPlugin),
+    /// Make a file the current version of a plugin on a running host
+    #[command(long_about = "Make a file the current version of a plugin on a running host.\n\nThe host compiles it, \
+        tries it with nothing and with recent records of the streams that use it, keeps a copy, and puts it into its \
+        plugin folder; it rules from the next batch. If anything of that fails, the version before stays in force.")]
+    Publish(PublishPlugin),
+    /// List plugins, the versions that ruled lately, and the streams that use them
+    List(ListPlugins),
+    /// Make an earlier version the current one again
+    Rollback(RollBackPlugin),
     /// What a host runs to compile within limits: a component in, code out
     #[command(hide = true)]
     Compile(CompilePlugin),
@@ -201,6 +210,45 @@ pub(super) struct RunPlugin {
     /// Lines of one batch
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = batch_size)]
     pub(super) batch: usize,
+}
+
+/// How a running host is reached for what changes it.
+#[derive(Debug, Args)]
+pub(super) struct AdminPort {
+    /// Admin port of the host [default: 127.0.0.1:9573]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) admin: Option<String>,
+    /// Configuration file of the host; its admin port is used
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PublishPlugin {
+    /// The plugin: a component, or a core module made with a Hydrant SDK
+    pub(super) file: PathBuf,
+    /// Name of the plugin [default: the file's without its ending]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminPort,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListPlugins {
+    #[command(flatten)]
+    pub(super) admin: AdminPort,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollBackPlugin {
+    /// Name of the plugin
+    pub(super) name: String,
+    /// Beginning of the digest to go back to [default: the version before the current one]
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) to: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminPort,
 }
 
 #[derive(Debug, Args)]

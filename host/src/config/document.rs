@@ -154,6 +154,7 @@ impl Document {
     pub(super) fn map<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, Wrong>) -> BTreeMap<String, T> {
         let table = self.tables.remove(key.path);
         let prefix = format!("{}.", key.path);
+        self.tables.retain(|path, _| !path.starts_with(&prefix));
         let names: Vec<String> = self.entries.keys().filter(|path| path.starts_with(&prefix)).cloned().collect();
         if table.is_none() && names.is_empty() {
             if let Some(entry) = self.entries.remove(key.path) {

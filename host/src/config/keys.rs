@@ -97,6 +97,9 @@ pub(super) const PLUGINS_OUTPUT_BYTES: Key =
     number("plugins.output_bytes", 64 * MIB, MIB, GIB, "sixteen times the largest batch a put can bring");
 pub(super) const PLUGINS_LOG_BYTES: Key =
     number("plugins.log_bytes", 64 * KIB, 0, 16 * MIB, "a stack trace per batch fits, a flood does not");
+pub(super) const PLUGINS_TRIAL_RECORDS: Key =
+    number("plugins.trial_records", 100, 0, 10_000, "recent records of each stream that a new version is tried with");
+pub(super) const PLUGINS_SETTINGS: Key = unset("plugins.settings", "none", "what plugins are configured with");
 pub(super) const PLUGINS_COMPILE_SECONDS: Key =
     number("plugins.compile_seconds", 120, 1, 3_600, "ten times what a JavaScript component takes");
 pub(super) const PLUGINS_COMPILE_MEMORY_BYTES: Key =
@@ -137,6 +140,8 @@ pub(super) const ALL: &[&Key] = &[
     &PLUGINS_DEADLINE_MILLISECONDS,
     &PLUGINS_OUTPUT_BYTES,
     &PLUGINS_LOG_BYTES,
+    &PLUGINS_TRIAL_RECORDS,
+    &PLUGINS_SETTINGS,
     &PLUGINS_COMPILE_SECONDS,
     &PLUGINS_COMPILE_MEMORY_BYTES,
     &SHUTDOWN_GRACE_SECONDS,

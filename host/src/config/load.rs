@@ -1,6 +1,7 @@
 //! From a file to [`Settings`]: what each key means, and what keys mean together. Refuses to guess: a value is legal or
 //! a problem.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -309,12 +310,32 @@ impl Loader<'_> {
         Journal { capacity_bytes, segment_bytes, cache_bytes: self.document.number(&keys::JOURNAL_CACHE_BYTES) }
     }
 
+    /// `[plugins.settings.NAME]`, a table of texts for each plugin.
+    fn plugin_settings(&mut self) -> BTreeMap<String, Vec<(String, String)>> {
+        let mut settings: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        let all = self.document.map(&keys::PLUGINS_SETTINGS, |text| Ok(text.to_owned()));
+        for (path, value) in all {
+            match path.split_once('.') {
+                // A plugin's name has no dot; a setting's may.
+                Some((plugin, name)) => settings.entry(plugin.to_owned()).or_default().push((name.to_owned(), value)),
+                None => {
+                    let path = format!("{}.{path}", keys::PLUGINS_SETTINGS.path);
+                    let wrong = Wrong::new("belongs to no plugin", "write it below [plugins.settings.NAME]");
+                    self.document.problem(&path, None, wrong);
+                }
+            }
+        }
+        settings
+    }
+
     fn plugins(&mut self) -> Plugins {
         Plugins {
             memory_bytes: self.document.number(&keys::PLUGINS_MEMORY_BYTES),
             deadline: Duration::from_millis(self.document.number(&keys::PLUGINS_DEADLINE_MILLISECONDS)),
             output_bytes: self.document.number(&keys::PLUGINS_OUTPUT_BYTES),
             log_bytes: self.document.number(&keys::PLUGINS_LOG_BYTES),
+            trial_records: self.document.number(&keys::PLUGINS_TRIAL_RECORDS),
+            settings: self.plugin_settings(),
             compile: Duration::from_secs(self.document.number(&keys::PLUGINS_COMPILE_SECONDS)),
             compile_memory_bytes: self.document.number(&keys::PLUGINS_COMPILE_MEMORY_BYTES),
         }

@@ -155,6 +155,10 @@ pub struct Plugins {
     pub output_bytes: u64,
     /// Most bytes of log lines of one batch.
     pub log_bytes: u64,
+    /// Recent records of each stream that a new version is tried with.
+    pub trial_records: u64,
+    /// What each is configured with, by its name: names and values.
+    pub settings: BTreeMap<String, Vec<(String, String)>>,
     /// Most processor time of compiling one.
     pub compile: Duration,
     /// Most address space of compiling one.

@@ -120,6 +120,8 @@ pub(crate) struct Runner {
     plugins_changed: watch::Receiver<u64>,
     /// The chain for new records, until a definition or plugin changes.
     current: Option<Arc<Chain>>,
+    /// The plugins that made what is accumulated.
+    accumulated: Vec<PluginVersion>,
     /// Said once per hold, not per look.
     holding: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
@@ -159,6 +161,7 @@ impl Runner {
             durable_end,
             plugins_changed: context.plugins.changed(),
             current: None,
+            accumulated: Vec::new(),
             holding: false,
             in_flight: FuturesOrdered::new(),
             deliveries: JoinSet::new(),
@@ -387,6 +390,13 @@ impl Runner {
     }
 
     async fn accept(&mut self, transformed: Transformed) -> Result<(), RunnerError> {
+        let ruling = self.history.ruling(transformed.inputs.start).map(|(epoch, _)| epoch.plugins).unwrap_or_default();
+        if ruling != self.accumulated {
+            // An object is made by one version of each plugin.
+            let cuts = self.accumulator.flush();
+            self.seal_all(cuts).await?;
+            self.accumulated = ruling;
+        }
         let outputs = &transformed.outputs;
         self.metrics.transformed.add(outputs.len() as u64, outputs.payload().len() as u64);
         self.metrics.dropped.add(transformed.dropped_count, transformed.dropped_bytes);

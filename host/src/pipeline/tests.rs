@@ -70,7 +70,7 @@ fn start_on(storage: Arc<dyn Storage>, folder: &Path, destination: &Arc<Memory>,
 fn plugins_in(folder: &Path, telemetry: &Arc<Telemetry>) -> Arc<PluginHost> {
     let settings = plugin::Settings::new(folder.join("plugins"), folder.join("store"));
     std::fs::create_dir_all(folder.join("plugins")).unwrap();
-    PluginHost::start(settings, Arc::clone(telemetry)).unwrap()
+    PluginHost::start(settings, Arc::clone(telemetry), Arc::new(SystemClock)).unwrap()
 }
 
 fn start_with(

@@ -71,6 +71,13 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             keep_all(count)
         }
         "spin" => spin(),
+        // About a second, and then as if nothing had been: too long or not is the deadline's to say.
+        "crunch" => {
+            for at in 0..5_000_000_000_u64 {
+                black_box(at);
+            }
+            keep_all(count)
+        }
         "spin-bulk" => {
             let mut hole = vec![0_u8; 8 << 20];
             loop {
@@ -122,7 +129,11 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             keep_all(count)
         }
         "fail" => {
-            let reasons = vec![Reason { input: 0, code: String::new(), message: format!("first\u{0}\n{}", "long ".repeat(1_000)) }];
+            let reasons = vec![Reason {
+                input: 0,
+                code: String::new(),
+                message: format!("first\u{0}\n{}", "long ".repeat(1_000)),
+            }];
             Output { reasons, ..all(FAIL, count) }
         }
         "split" => {
@@ -174,12 +185,14 @@ fn tell(lie: &str, count: usize) -> Output {
             lie.records.ends = vec![u32::MAX];
             lie
         }
-        "lie-reason-for-kept" => {
-            Output { reasons: vec![Reason { input: 0, code: String::new(), message: "x".to_owned() }], ..all(KEEP, count) }
-        }
-        "lie-reason-unknown" => {
-            Output { reasons: vec![Reason { input: u32::MAX, code: String::new(), message: "x".to_owned() }], ..all(FAIL, count) }
-        }
+        "lie-reason-for-kept" => Output {
+            reasons: vec![Reason { input: 0, code: String::new(), message: "x".to_owned() }],
+            ..all(KEEP, count)
+        },
+        "lie-reason-unknown" => Output {
+            reasons: vec![Reason { input: u32::MAX, code: String::new(), message: "x".to_owned() }],
+            ..all(FAIL, count)
+        },
         "lie-column-codes" => {
             let mut lie = one(count);
             lie.records.columns = vec![column("key", &["a"], [2])];

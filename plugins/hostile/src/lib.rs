@@ -9,6 +9,7 @@ pub const BEHAVIOURS: &[&str] = &[
     "configure-error",
     "configure-spin",
     "configure-trap",
+    "crunch",
     "fail",
     "flood-log",
     "flood-output",

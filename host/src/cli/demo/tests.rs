@@ -27,7 +27,13 @@ impl Host for Counting {
         let telemetry = Telemetry::new();
         let metrics = telemetry.stream("000000000000", "orders");
         scripted::listen(settings.api.listen, move |operation, input| script(&metrics, operation, input)).await;
-        let admin = Admin::start(settings.admin.listen, Arc::clone(&telemetry), Health::starting()).await?;
+        let admin = Admin::start(
+            settings.admin.listen,
+            Arc::clone(&telemetry),
+            Health::starting(),
+            crate::admin::Door::default(),
+        )
+        .await?;
         Ok(Self { settings, admin })
     }
 

@@ -40,7 +40,8 @@ pub(super) fn build<P: PluginLimits>(console: &Console, asked: &BuildPlugin) -> 
     let name = package(&asked.dir)?.unwrap_or_else(|| open::name(&module));
     let file = asked.out.clone().unwrap_or_else(|| asked.dir.join(format!("{name}.wasm")));
     // What a host would refuse is no plugin; settings that it insists on are the author's to test with.
-    let started = match Workshop::open(&open::name(&file), "", &component, limits, Vec::new(), open::cache().as_deref()) {
+    let started = match Workshop::open(&open::name(&file), "", &component, limits, Vec::new(), open::cache().as_deref())
+    {
         Ok(_) => Ok(()),
         Err(LoadError::Trial(reason)) => Err(reason),
         Err(other) => return Err(refused(other)),

@@ -8,8 +8,9 @@
 //! | `run` | `filter` |
 //! | `test` | `check`, and `fixture` for the files |
 //! | `bench` | `bench` |
+//! | `publish`, `list`, `rollback` | `remote` |
 //!
-//! Refuses to need a running host.
+//! Refuses to need a running host, but for the last ones.
 
 mod bench;
 mod build;
@@ -19,6 +20,7 @@ mod fixture;
 mod inspect;
 mod new;
 mod open;
+mod remote;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,9 @@ pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin)
         Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
         Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
         Plugin::Bench(asked) => bench::bench::<P>(console, asked),
+        Plugin::Publish(asked) => remote::publish(console, asked).await,
+        Plugin::List(asked) => remote::list(console, asked).await,
+        Plugin::Rollback(asked) => remote::roll_back(console, asked).await,
         Plugin::Compile(asked) => compile(asked),
         Plugin::Test(asked) => check::check::<P>(console, asked),
     }

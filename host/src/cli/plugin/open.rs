@@ -41,7 +41,8 @@ pub(super) fn open_with<P: PluginLimits>(
     let bytes = read(&asked.file)?;
     let limits = limits::<P>(&asked.limits)?;
     let cache = cache();
-    Workshop::open(&name(&asked.file), stream, &bytes, limits, settings, cache.as_deref()).map_err(|error| refused(&asked.file, error))
+    Workshop::open(&name(&asked.file), stream, &bytes, limits, settings, cache.as_deref())
+        .map_err(|error| refused(&asked.file, error))
 }
 
 /// Where an author's compiled plugins are kept: the operating system's place for what can be made again.

@@ -1,7 +1,7 @@
 //! Plugins that take too long now and not then: a replay never decides otherwise than the first run did.
 //!
-//! The guest `hostile` does what its settings say to records that hold a word, and its settings change between lives
-//! here, as the load of a machine does in earnest.
+//! The guest `hostile` works for a second on records that hold a word, and the deadline changes between lives here, as
+//! the load of a machine does in earnest.
 
 use super::*;
 
@@ -39,17 +39,15 @@ impl Rig {
         Self { folder, disk, memory: Arc::new(Memory::new(BUCKET)) }
     }
 
-    /// The next life, in which the guest spins over the word or keeps it.
-    fn live(&mut self, spins: bool) -> Pipeline {
+    /// The next life, in which a second is too long or is not.
+    fn live(&mut self, hurries: bool) -> Pipeline {
         let mut settings = plugin::Settings::new(self.folder.path().join("plugins"), self.folder.path().join("store"));
         // Long enough for honest records on a machine that is busy with other tests.
-        settings.limits.deadline = Duration::from_millis(500);
-        if spins {
-            let told = [("do", "spin"), ("when", "poison")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-            settings.plugin_settings.insert("moody".into(), told.into());
-        }
+        settings.limits.deadline = if hurries { Duration::from_millis(500) } else { Duration::from_secs(100) };
+        let told = [("do", "crunch"), ("when", "poison")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        settings.plugin_settings.insert("moody".into(), told.into());
         let telemetry = Telemetry::new();
-        let plugins = PluginHost::start(settings, Arc::clone(&telemetry)).unwrap();
+        let plugins = PluginHost::start(settings, Arc::clone(&telemetry), Arc::new(SystemClock)).unwrap();
         self.disk = self.disk.restart();
         start_with(Arc::new(self.disk.clone()), plugins, telemetry, &self.memory, 1 << 20)
     }

@@ -108,7 +108,8 @@ fn make_key(path: &Path) -> io::Result<Vec<u8>> {
     let mut key = vec![0; KEY_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     let written = path.with_extension("key.new");
-    fs::remove_file(&written).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    fs::remove_file(&written)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     private(&written)?.write_all(&key)?;
     fs::rename(&written, path)?;
     Ok(key)

@@ -69,7 +69,9 @@ pub enum LoadError {
     #[error("the compiler does not run: {0}")]
     Compiler(String),
     /// It wants something that plugins do not get.
-    #[error("it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2")]
+    #[error(
+        "it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2"
+    )]
     Import(String),
     /// It was built for another version of the world.
     #[error("it was built for {found}, and this host speaks {TRANSFORM}")]
@@ -80,6 +82,14 @@ pub enum LoadError {
     /// It does not export what makes a plugin.
     #[error("it does not export {0}")]
     MissingExport(String),
+    /// It failed at records that a stream brought lately.
+    #[error("it failed its trial with recent records of stream {stream}: {fault}")]
+    Records {
+        /// Where the records came from.
+        stream: String,
+        /// What it did.
+        fault: String,
+    },
     /// It failed its trial: configured for a nameless stream, then given an empty batch.
     #[error("it failed its trial: {0}")]
     Trial(String),
@@ -97,12 +107,13 @@ impl LoadError {
             Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
             Self::Compile { .. } => "make it smaller, or raise plugins.compile_seconds or plugins.compile_memory_bytes",
             Self::Compiler(_) => "let the host run its own program file, and start processes",
-            Self::Import(_) => {
-                "remove what needs it (HTTP, for instance), and build with a Hydrant SDK"
-            }
+            Self::Import(_) => "remove what needs it (HTTP, for instance), and build with a Hydrant SDK",
             Self::Version { .. } => "build it with the SDK of this host's release",
             Self::MissingExport(_) => {
                 "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports"
+            }
+            Self::Records { .. } => {
+                "test it with such records (`hydrant plugin test`); to publish it all the same, set plugins.trial_records = 0"
             }
             Self::Trial(_) => "correct the plugin's settings or its start-up code; its log lines say more",
         }

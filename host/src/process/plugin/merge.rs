@@ -126,8 +126,13 @@ impl<'a> Merger<'a> {
         match fate {
             Fate::KeptAll => self.copy(self.input, inputs, offset),
             Fate::Refused(code, message, Repeatable(is_repeatable)) => {
-                let refuse =
-                    |at| Refused { input: offset(at), code: code.clone(), message: message.clone(), attempts, is_repeatable };
+                let refuse = |at| Refused {
+                    input: offset(at),
+                    code: code.clone(),
+                    message: message.clone(),
+                    attempts,
+                    is_repeatable,
+                };
                 self.refused.extend(inputs.map(refuse));
             }
             Fate::Mixed(checked) => {

@@ -16,6 +16,8 @@
 //! | `log` | plugin lines in the host's log, bounded and escaped |
 //! | `store` | copies by digest, durable, so that old batches find their code |
 //! | `wasi` | what guests built for WASI get: nothing |
+//! | `version`, `releases` | a component with its settings, and which ones ruled |
+//! | `loaded`, `sample` | a plugin ready to be called, and recent records to try the next version with |
 //! | `registry`, `reload` | names, current versions, and the watched folder |
 //!
 //! **What bounds a plugin.** Memory, tables, instances and stack by the engine and a limiter that traps at the first denial, so
@@ -38,12 +40,16 @@ mod fault;
 mod inspect;
 mod instance;
 mod isolate;
+mod loaded;
 mod log;
 mod merge;
 mod registry;
+mod releases;
 mod reload;
+mod sample;
 mod settings;
 mod store;
+mod version;
 mod wasi;
 
 #[cfg(test)]
@@ -55,7 +61,9 @@ pub use compiler::compile_child;
 pub use component::LoadError;
 pub use engine::EngineError;
 pub use inspect::{Facts, component, inspect};
-pub use registry::{Plugin, PluginHost, Problem, StartError};
+pub use loaded::Plugin;
+pub use registry::{PluginHost, Problem, PublishError, StartError};
+pub use releases::Release;
 pub use settings::{Limits, Settings};
 pub use store::StoreError;
 

@@ -5,27 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::bindings::v1::{BatchIn, RecordsIn};
 use super::compiler::Compiler;
-use super::component::{Compiled, LoadError, compile_for};
-use super::engine::{EngineError, Sandbox, sandbox};
-use super::fault::Fault;
-use super::instance::Call;
-use super::log::{Log, Meter};
-use super::merge::{Made, merge};
-use super::reload::{Scanner, Watch};
-use super::settings::{Limits, Settings};
-use super::store::{Store, StoreError, make_folder};
-use super::{isolate, store};
+use super::component::{Compiled, LoadError};
+use super::engine::{EngineError, sandbox};
+use super::loaded::{Plugin, label};
+use super::log::Meter;
+use super::releases::{Release, Releases};
+use super::reload::{Scanner, Watch, is_name};
+use super::sample::Samples;
+use super::settings::Settings;
+use super::store::{Store, StoreError, digest_of, make_folder};
+use super::version::Recipe;
 use crate::process::ChainError;
-use crate::record::{Origins, PluginVersion, Records};
-use crate::telemetry::{PluginMetrics, Telemetry};
+use crate::record::PluginVersion;
+use crate::runtime::Clock;
+use crate::telemetry::Telemetry;
 
 /// Every plugin of this host. Cheap to share; stops watching when dropped.
 #[derive(Debug)]
@@ -69,7 +68,11 @@ impl PluginHost {
     ///
     /// # Errors
     /// No sandbox on this machine, or a folder that cannot be used.
-    pub fn start(settings: Settings, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, StartError> {
+    pub fn start(
+        settings: Settings,
+        telemetry: Arc<Telemetry>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, StartError> {
         sandbox()?;
         make_folder(&settings.plugin_dir)?;
         let store = Store::open(&settings.store_dir, settings.limits.component_bytes)?;
@@ -77,9 +80,12 @@ impl PluginHost {
             compiler: Compiler::new(settings.compiled_dir.as_deref(), settings.compiler.clone())?,
             store,
             telemetry,
+            clock,
+            publishing: Mutex::default(),
+            releases: Mutex::new(Releases::open(settings.store_dir.join("releases.json"))),
             current: Mutex::default(),
             compiled: Mutex::default(),
-            meters: Mutex::default(),
+            shared: Mutex::default(),
             problems: Mutex::default(),
             changed: watch::Sender::new(0),
             settings,
@@ -120,8 +126,70 @@ impl PluginHost {
     /// # Errors
     /// There is no copy of it, or it cannot be read or compiled.
     pub fn load(&self, version: &PluginVersion) -> Result<Arc<Plugin>, ChainError> {
-        let compiled = self.registry.compiled(version)?;
-        Ok(Arc::new(self.registry.plugin(version.clone(), compiled)))
+        let (recipe, compiled) = self.registry.compiled(version)?;
+        Ok(Arc::new(self.registry.plugin(version.clone(), compiled, recipe.settings)))
+    }
+
+    /// Makes these bytes the current version of a plugin and puts them into the plugin folder. Blocking and, where they
+    /// are compiled, slow.
+    ///
+    /// # Errors
+    /// They are no plugin, or no place to keep them. The version before stays in force.
+    pub fn publish(&self, name: &str, bytes: &[u8]) -> Result<PluginVersion, PublishError> {
+        self.publish_by(name, bytes, "publish")
+    }
+
+    /// Makes an earlier component the current one again: the one before the current one, or that whose digest begins
+    /// with `to`. It is configured with the settings of today. Blocking.
+    ///
+    /// # Errors
+    /// There is no such release, or it cannot be published.
+    pub fn roll_back(&self, name: &str, to: Option<&str>) -> Result<PluginVersion, PublishError> {
+        let component = {
+            let releases = lock(&self.registry.releases);
+            let releases = releases.of(name);
+            let last = releases.last().ok_or_else(|| PublishError::Unknown(name.to_owned()))?;
+            let found = match to {
+                Some(to) => {
+                    releases.iter().rev().find(|one| one.component.starts_with(to) || one.digest.starts_with(to))
+                }
+                None => releases.iter().rev().find(|one| one.component != last.component),
+            };
+            let missing = || match to {
+                Some(to) => PublishError::NoRelease(format!("plugin {name} had no release {to} lately")),
+                None => PublishError::NoRelease(format!("plugin {name} had no other component lately")),
+            };
+            found.ok_or_else(missing)?.component.clone()
+        };
+        let bytes = self.registry.store.find(&component)?;
+        let bytes =
+            bytes.ok_or_else(|| PublishError::NoRelease(format!("no copy of component {component} is left")))?;
+        self.publish_by(name, &bytes, "rollback")
+    }
+
+    fn publish_by(&self, name: &str, bytes: &[u8], by: &str) -> Result<PluginVersion, PublishError> {
+        if !is_name(name) {
+            return Err(PublishError::Name(name.to_owned()));
+        }
+        let file = self.registry.settings.plugin_dir.join(name).with_extension("wasm");
+        // Hidden, so that no look takes it for a plugin.
+        let beside = self.registry.settings.plugin_dir.join(format!(".{name}.new"));
+        self.registry.publish(name, bytes, by, || {
+            let mut written = std::fs::File::create(&beside)?;
+            std::io::Write::write_all(&mut written, bytes)?;
+            written.sync_all()?;
+            std::fs::rename(&beside, &file)
+        })
+    }
+
+    /// What ruled lately under this name, newest last.
+    pub fn releases(&self, name: &str) -> Vec<Release> {
+        lock(&self.registry.releases).of(name).to_vec()
+    }
+
+    /// Longest component that is taken.
+    pub fn component_bytes(&self) -> u64 {
+        self.registry.settings.limits.component_bytes
     }
 
     /// Removes copies of versions that neither rule nor are in `in_use`, which names the digests that any stream's
@@ -130,165 +198,24 @@ impl PluginHost {
     /// # Errors
     /// The file system refused.
     pub fn retain(&self, in_use: &BTreeSet<String>) -> Result<(), StoreError> {
-        let current = lock(&self.registry.current);
+        // Nothing becomes current meanwhile that is about to be removed.
+        let _publishing = lock(&self.registry.publishing);
         let mut digests = in_use.clone();
-        digests.extend(current.values().map(|version| version.digest.clone()));
-        // The lock is held meanwhile, so that nothing becomes current that is about to be removed.
+        digests.extend(lock(&self.registry.current).values().map(|version| version.digest.clone()));
+        for release in lock(&self.registry.releases).all() {
+            digests.extend([release.digest.clone(), release.component.clone()]);
+        }
+        // A recipe needs its component; one that cannot be read is dealt with when it is asked for.
+        let recipes = digests.iter().filter_map(|digest| self.registry.store.recipe(digest).ok().flatten());
+        let components: Vec<String> = recipes.map(|recipe| recipe.component).collect();
+        digests.extend(components);
         self.registry.store.retain(&digests)?;
         self.registry.compiler.retain(&digests)
     }
 }
 
-/// A plugin at one version, ready to be called.
-#[derive(Debug)]
-pub struct Plugin {
-    version: PluginVersion,
-    /// Name and the beginning of the digest, for messages.
-    label: Arc<str>,
-    compiled: Arc<Compiled>,
-    limits: Limits,
-    settings: Vec<(String, String)>,
-    metrics: PluginMetrics,
-    meter: Arc<Meter>,
-}
-
-impl fmt::Display for Plugin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.label)
-    }
-}
-
-impl Plugin {
-    /// Name and digest.
-    pub fn version(&self) -> &PluginVersion {
-        &self.version
-    }
-
-    /// A plugin that no folder and no journal knows, tried out like any other: what its author runs. Blocking.
-    ///
-    /// # Errors
-    /// Why these bytes are no plugin.
-    pub fn alone(
-        name: &str,
-        bytes: &[u8],
-        limits: Limits,
-        settings: Vec<(String, String)>,
-        compiled_dir: Option<&Path>,
-    ) -> Result<Arc<Self>, LoadError> {
-        let version = PluginVersion { name: name.to_owned(), digest: store::digest_of(bytes) };
-        // Without a place to keep code it only takes longer.
-        let compiler = Compiler::new(compiled_dir, None).unwrap_or_default();
-        let compiled = Arc::new(compiler.compile(&version.digest, bytes, &limits)?);
-        let plugin = Self {
-            label: label(&version),
-            metrics: Telemetry::new().plugin(name),
-            meter: Arc::new(Meter::new(limits.log_bytes_per_minute)),
-            settings,
-            version,
-            compiled,
-            limits,
-        };
-        plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
-        Ok(Arc::new(plugin))
-    }
-
-    /// Transforms records that arrived at `arrived_ms`.
-    pub(in super::super) fn apply(&self, stream: &str, retries: u32, records: &Records, arrived_ms: &[u64]) -> Made {
-        if records.is_empty() {
-            return Made::Unchanged;
-        }
-        let made = merge(records, isolate::run(self, stream, retries, records, arrived_ms));
-        self.count(records, &made);
-        made
-    }
-
-    /// Starts an instance, configures it and gives it an empty batch.
-    ///
-    /// # Errors
-    /// What the plugin did, for people.
-    pub(in super::super) fn start(&self) -> Result<(), String> {
-        self.try_out().map_err(|fault| fault.to_string())
-    }
-
-    /// Counts the instructions of one call over these records, start included. Blocking and slow: the component, given
-    /// again as `bytes`, is compiled once more for an engine that counts.
-    ///
-    /// # Errors
-    /// What went wrong, for people.
-    pub(in super::super) fn instructions(
-        &self,
-        bytes: &[u8],
-        batches: &[&Records],
-        arrived_ms: u64,
-    ) -> Result<Vec<u64>, String> {
-        let sandbox = Sandbox::metered().map_err(|error| error.to_string())?;
-        let compiled = compile_for(&sandbox, bytes).map_err(|error| error.to_string())?;
-        let counted = batches.iter().map(|records| {
-            let arrived_ms = vec![arrived_ms; records.len()];
-            let (payload, ends) = (records.payload().as_ref(), records.ends());
-            let batch = BatchIn { records: RecordsIn { payload, ends, columns: &[] }, arrived_ms: &arrived_ms };
-            let call = self.call("", self.limits.deadline, self.limits.output_bytes);
-            let call = Call { compiled: &compiled, ..call };
-            call.count(&sandbox, self.log(""), batch).map_err(|fault| fault.to_string())
-        });
-        counted.collect()
-    }
-
-    /// Most memory that an instance of it had, bytes.
-    pub(in super::super) fn memory_peak_bytes(&self) -> u64 {
-        u64::try_from(self.metrics.memory_peak_bytes.get()).unwrap_or(0)
-    }
-
-    fn count(&self, input: &Records, made: &Made) {
-        let (inputs, input_bytes) = (input.len() as u64, input.payload().len() as u64);
-        self.metrics.input.add(inputs, input_bytes);
-        match made {
-            Made::Unchanged => self.metrics.output.add(inputs, input_bytes),
-            Made::Changed(stage) => {
-                let failed = stage.refused.len() as u64;
-                self.metrics.output.add(stage.records.len() as u64, stage.records.payload().len() as u64);
-                self.metrics.failed_records.inc_by(failed);
-                let delivered = match &stage.origins {
-                    Origins::Identity => inputs - failed,
-                    Origins::Inputs(origins) => origins.chunk_by(|one, next| one == next).count() as u64,
-                };
-                self.metrics.dropped_records.inc_by(inputs.saturating_sub(delivered + failed));
-            }
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub(super) fn metrics(&self) -> &PluginMetrics {
-        &self.metrics
-    }
-
-    pub(super) fn call<'a>(&'a self, stream: &'a str, deadline: Duration, output_bytes: usize) -> Call<'a> {
-        let Self { compiled, limits, settings, .. } = self;
-        let memory_peak_bytes = &self.metrics.memory_peak_bytes;
-        Call { compiled, limits, stream, settings, deadline, output_bytes, memory_peak_bytes }
-    }
-
-    pub(super) fn log(&self, stream: &str) -> Log {
-        let (metrics, meter) = (self.metrics.clone(), Arc::clone(&self.meter));
-        Log::new(Arc::clone(&self.label), stream.into(), metrics, meter, self.limits.log_bytes)
-    }
-
-    /// Configures it for a nameless stream and gives it an empty batch.
-    fn try_out(&self) -> Result<(), Fault> {
-        let call = self.call("", self.limits.deadline, self.limits.output_bytes);
-        let records = RecordsIn { payload: &[], ends: &[], columns: &[] };
-        let answer = call.run(self.log(""), BatchIn { records, arrived_ms: &[] })?;
-        super::answer::check(answer, 0, &self.limits)?;
-        Ok(())
-    }
-}
-
-fn label(version: &PluginVersion) -> Arc<str> {
-    format!("{}@{}", version.name, version.digest.get(..12).unwrap_or(&version.digest)).into()
-}
+/// What all versions of one plugin share.
+type Shared = (Arc<Meter>, Arc<Samples>);
 
 /// What the host's handle and the watcher share.
 #[derive(Debug)]
@@ -298,24 +225,48 @@ pub(super) struct Registry {
     compiler: Compiler,
     telemetry: Arc<Telemetry>,
     current: Mutex<BTreeMap<String, PluginVersion>>,
+    /// By the component's digest.
     compiled: Mutex<Cache<Compiled>>,
-    meters: Mutex<HashMap<String, Arc<Meter>>>,
+    /// What all versions of a plugin share.
+    shared: Mutex<HashMap<String, Shared>>,
+    releases: Mutex<Releases>,
+    /// One at a time: a file that is noticed and a command may be about the same plugin.
+    publishing: Mutex<()>,
+    clock: Arc<dyn Clock>,
     problems: Mutex<BTreeMap<PathBuf, Problem>>,
     changed: watch::Sender<u64>,
 }
 
 /// Why a new version does not take over.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PublishError {
+pub enum PublishError {
+    /// It is no plugin, or failed its trial.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The data directory refused.
     #[error("no durable copy can be made of it: {0}")]
     Store(#[from] StoreError),
+    /// The plugin folder refused.
+    #[error("its file cannot be put into the plugin folder: {0}")]
+    Keep(std::io::Error),
+    /// A name that no file could have.
+    #[error("\"{0}\" is no plugin name")]
+    Name(String),
+    /// There is nothing to go back from.
+    #[error("plugin {0} is not known")]
+    Unknown(String),
+    /// There is nothing to go back to.
+    #[error("{0}")]
+    NoRelease(String),
 }
 
 impl PublishError {
-    pub(super) fn remedy(&self) -> &'static str {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
         match self {
+            Self::Keep(_) => "let the host write to plugin_dir, or replace the file yourself",
+            Self::Name(_) => "use 1 to 64 of a-z, A-Z, 0-9, - and _",
+            Self::Unknown(_) | Self::NoRelease(_) => "see `hydrant plugin list`",
             Self::Load(error) => error.remedy(),
             Self::Store(_) => "make room for data_dir/plugins and let the host write there",
         }
@@ -323,29 +274,54 @@ impl PublishError {
 }
 
 impl Registry {
-    /// Makes these bytes the current version of a plugin, unless they are already.
-    pub(super) fn publish(&self, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
-        let digest = store::digest_of(bytes);
+    /// Makes these bytes the current version of a plugin, unless they are already: compiled, tried with nothing and
+    /// with recent records, made durable, and only then in force. `by` says how they came. With `keep`, the last step
+    /// before that may still refuse.
+    pub(super) fn publish(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        by: &str,
+        keep: impl FnOnce() -> std::io::Result<()>,
+    ) -> Result<PluginVersion, PublishError> {
+        let _publishing = lock(&self.publishing);
+        let settings = self.settings.plugin_settings.get(name).cloned().unwrap_or_default();
+        let recipe = Recipe { component: digest_of(bytes), settings };
+        let (digest, text) = recipe.digest();
         let version = PluginVersion { name: name.to_owned(), digest };
         if lock(&self.current).get(name) == Some(&version) {
-            return Ok(());
+            keep().map_err(PublishError::Keep)?;
+            return Ok(version);
         }
-        let cached = lock(&self.compiled).find(&version.digest);
+        let cached = lock(&self.compiled).find(&recipe.component);
         let compiled = match cached {
             Some(compiled) => compiled,
-            None => Arc::new(self.compiler.compile(&version.digest, bytes, &self.settings.limits)?),
+            None => Arc::new(self.compiler.compile(&recipe.component, bytes, &self.settings.limits)?),
         };
-        let plugin = self.plugin(version.clone(), Arc::clone(&compiled));
+        let plugin = self.plugin(version.clone(), Arc::clone(&compiled), recipe.settings);
         plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
-        let mut current = lock(&self.current);
-        self.store.put(&version.digest, bytes)?;
-        lock(&self.compiled).keep(&version.digest, compiled);
-        tracing::info!(plugin = %plugin, digest = %version.digest, "plugin version rules from the next batch");
-        let before = current.insert(version.name.clone(), version.clone());
-        drop(current);
+        for sample in plugin.samples.all() {
+            let failed = |fault| LoadError::Records { stream: sample.stream.clone(), fault: format!("{fault}") };
+            plugin.try_with(&sample).map_err(failed)?;
+        }
+        self.store.put(&recipe.component, bytes)?;
+        if let Some(text) = text {
+            self.store.put_recipe(&version.digest, &text)?;
+        }
+        keep().map_err(PublishError::Keep)?;
+        let release = Release {
+            digest: version.digest.clone(),
+            component: recipe.component.clone(),
+            since_ms: self.clock.now_ms(),
+            by: by.to_owned(),
+        };
+        lock(&self.releases).add(name, release)?;
+        lock(&self.compiled).keep(&recipe.component, compiled);
+        tracing::info!(plugin = %plugin, digest = %version.digest, by, "plugin version rules from the next batch");
+        let before = lock(&self.current).insert(version.name.clone(), version.clone());
         self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
         self.changed.send_modify(|count| *count += 1);
-        Ok(())
+        Ok(version)
     }
 
     /// Whether a version of this plugin rules.
@@ -372,29 +348,35 @@ impl Registry {
         lock(&self.problems).keys().cloned().collect()
     }
 
-    fn compiled(&self, version: &PluginVersion) -> Result<Arc<Compiled>, ChainError> {
-        if let Some(compiled) = lock(&self.compiled).find(&version.digest) {
-            return Ok(compiled);
-        }
+    fn compiled(&self, version: &PluginVersion) -> Result<(Recipe, Arc<Compiled>), ChainError> {
         let PluginVersion { name, digest } = version;
-        let found = self.store.find(digest).map_err(|source| ChainError::Store { name: name.clone(), source })?;
+        let store = |source| ChainError::Store { name: name.clone(), source };
+        let recipe = self.store.recipe(digest).map_err(store)?;
+        let recipe = recipe.unwrap_or_else(|| Recipe::plain(digest.clone()));
+        if let Some(compiled) = lock(&self.compiled).find(&recipe.component) {
+            return Ok((recipe, compiled));
+        }
+        let found = self.store.find(&recipe.component).map_err(store)?;
         let bytes = found.ok_or_else(|| ChainError::Missing { name: name.clone(), digest: digest.clone() })?;
-        let compiled = self.compiler.compile(digest, &bytes, &self.settings.limits);
+        let compiled = self.compiler.compile(&recipe.component, &bytes, &self.settings.limits);
         let compiled = Arc::new(compiled.map_err(|source| ChainError::Load { name: name.clone(), source })?);
-        lock(&self.compiled).keep(digest, Arc::clone(&compiled));
-        Ok(compiled)
+        lock(&self.compiled).keep(&recipe.component, Arc::clone(&compiled));
+        Ok((recipe, compiled))
     }
 
-    fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>) -> Plugin {
+    fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>, settings: Vec<(String, String)>) -> Plugin {
         let limits = self.settings.limits.clone();
-        let mut meters = lock(&self.meters);
-        let meter =
-            meters.entry(version.name.clone()).or_insert_with(|| Arc::new(Meter::new(limits.log_bytes_per_minute)));
+        let mut shared = lock(&self.shared);
+        let (meter, samples) = shared.entry(version.name.clone()).or_insert_with(|| {
+            let meter = Meter::new(limits.log_bytes_per_minute);
+            (Arc::new(meter), Arc::new(Samples::new(self.settings.trial_records)))
+        });
         Plugin {
             label: label(&version),
             metrics: self.telemetry.plugin(&version.name),
             meter: Arc::clone(meter),
-            settings: self.settings.plugin_settings.get(&version.name).cloned().unwrap_or_default(),
+            samples: Arc::clone(samples),
+            settings,
             version,
             compiled,
             limits,

@@ -103,8 +103,8 @@ impl Scanner {
             self.complain(file, "it changed while it was read".to_owned(), "wait: it is read again");
             return;
         }
-        match self.registry.publish(name, &bytes) {
-            Ok(()) => self.registry.settle(&file.to_owned()),
+        match self.registry.publish(name, &bytes, "file", || Ok(())) {
+            Ok(_version) => self.registry.settle(&file.to_owned()),
             Err(error) => {
                 let rules = if self.registry.has(name) { " (the version before it still rules)" } else { "" };
                 self.complain(file, format!("{error}{rules}"), error.remedy());
@@ -229,7 +229,7 @@ fn mark(file: &Path) -> std::io::Result<Mark> {
     })
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }

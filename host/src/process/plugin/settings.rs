@@ -17,6 +17,8 @@ pub struct Settings {
     pub compiled_dir: Option<PathBuf>,
     /// Compiles when it is run as `PROGRAM plugin compile`; none: the process itself does.
     pub compiler: Option<PathBuf>,
+    /// Recent records that a new version is tried with; 0: none are kept.
+    pub trial_records: usize,
     /// What `configure` is told, by plugin name: names and values.
     pub plugin_settings: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -24,7 +26,15 @@ pub struct Settings {
 impl Settings {
     /// Default limits and no plugin settings.
     pub fn new(plugin_dir: PathBuf, store_dir: PathBuf) -> Self {
-        Self { plugin_dir, store_dir, limits: Limits::default(), compiled_dir: None, compiler: None, plugin_settings: BTreeMap::new() }
+        Self {
+            plugin_dir,
+            store_dir,
+            limits: Limits::default(),
+            compiled_dir: None,
+            compiler: None,
+            trial_records: 100,
+            plugin_settings: BTreeMap::new(),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// A folder of `DIGEST.wasm`.
+use super::version::Recipe;
+
+/// A folder of `DIGEST.wasm`, and `DIGEST.recipe` for versions with settings.
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
@@ -60,11 +62,15 @@ impl Store {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
             return Ok(());
         }
+        self.write(&path, bytes)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let written = path.with_extension("new");
         let mut file = File::create(&written).map_err(failed("create", &written))?;
         file.write_all(bytes).map_err(failed("write", &written))?;
         file.sync_all().map_err(failed("sync", &written))?;
-        fs::rename(&written, &path).map_err(failed("rename", &written))?;
+        fs::rename(&written, path).map_err(failed("rename", &written))?;
         let folder = File::open(&self.folder).map_err(failed("open", &self.folder))?;
         folder.sync_all().map_err(failed("sync", &self.folder))
     }
@@ -83,6 +89,30 @@ impl Store {
         }
     }
 
+    /// Keeps a version's recipe, whose digest this is; durable on return.
+    ///
+    /// # Errors
+    /// The file system refused.
+    pub(super) fn put_recipe(&self, digest: &str, text: &[u8]) -> Result<(), StoreError> {
+        self.write(&self.recipe_path(digest), text)
+    }
+
+    /// The recipe of a version, `None` when it is a component without settings.
+    ///
+    /// # Errors
+    /// The file system refused, or the recipe is damaged.
+    pub(super) fn recipe(&self, digest: &str) -> Result<Option<Recipe>, StoreError> {
+        let path = self.recipe_path(digest);
+        match read(&path, RECIPE_BYTES) {
+            Ok(text) if digest_of(&text) == digest => {
+                serde_json::from_slice(&text).map(Some).map_err(|_| StoreError::Damaged(path))
+            }
+            Ok(_) => Err(StoreError::Damaged(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
     /// Removes every copy but these.
     ///
     /// # Errors
@@ -92,11 +122,16 @@ impl Store {
         for entry in listed.flatten() {
             let path = entry.path();
             let digest = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            if path.extension().is_some_and(|extension| extension == "wasm") && !digests.contains(digest) {
+            let kept = path.extension().is_some_and(|extension| extension == "wasm" || extension == "recipe");
+            if kept && !digests.contains(digest) {
                 fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }
         Ok(())
+    }
+
+    fn recipe_path(&self, digest: &str) -> PathBuf {
+        self.folder.join(digest).with_extension("recipe")
     }
 
     fn path(&self, digest: &str) -> PathBuf {
@@ -130,6 +165,9 @@ pub(super) fn digest_of(bytes: &[u8]) -> String {
 pub(super) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
     move |source| StoreError::Io { action, path: path.to_owned(), source }
 }
+
+/// Settings of one plugin, far beyond any that a person writes.
+const RECIPE_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ use super::{Limits, PluginHost, Settings};
 use crate::definition::{Compression, Definition, Processor, S3Destination};
 use crate::process::Chain;
 use crate::record::{Batch, Epoch, PluginVersion, Records, Rejected, StreamId, Transformed};
+use crate::runtime::ManualClock;
 use crate::telemetry::Telemetry;
 
 /// A host with folders of its own.
@@ -52,7 +53,7 @@ impl Rig {
     }
 
     fn start(&self) -> Arc<PluginHost> {
-        PluginHost::start(self.settings.clone(), Arc::clone(&self.telemetry)).unwrap()
+        PluginHost::start(self.settings.clone(), Arc::clone(&self.telemetry), Arc::new(ManualClock::at(7))).unwrap()
     }
 }
 

@@ -41,6 +41,7 @@ const CASES: &[(&str, Cost)] = &[
     ("configure-error", Refused("the setting 'colour' is missing\\nand so is the rest")),
     ("configure-trap", All(FUNCTION, "unreachable")),
     // P2
+    ("crunch", Nothing),
     ("spin", Poison(FUNCTION, "took longer than its")),
     ("spin-bulk", Poison(FUNCTION, "took longer than its")),
     ("configure-spin", All(FUNCTION, "refused its configuration: took longer than its")),

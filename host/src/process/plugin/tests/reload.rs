@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use super::super::PublishError;
 use super::*;
 use crate::process::ChainError;
 
@@ -113,10 +114,86 @@ fn a_damaged_copy_is_an_error_and_a_forgotten_one_is_missing() {
     assert!(matches!(error, ChainError::Store { .. }), "{error}");
     host.retain(&[old.digest.clone()].into()).unwrap();
     assert!(copy.exists());
+    // A release that can be gone back to, until there were many after it.
+    host.retain(&Default::default()).unwrap();
+    assert!(copy.exists());
+    fs::remove_file(rig.settings.store_dir.join("releases.json")).unwrap();
+    let host = rig.start();
     host.retain(&Default::default()).unwrap();
     let error = load(&host).unwrap_err();
     assert!(matches!(error, ChainError::Missing { .. }), "{error}");
     assert!(host.load(&host.current("p").unwrap()).is_ok());
+}
+
+#[test]
+fn a_version_is_published_kept_in_the_folder_and_taken_back() {
+    let rig = Rig::new();
+    rig.install("p", "bench");
+    let host = rig.start();
+    let [bench, orders] = ["bench", "orders"].map(|name| fs::read(guest(name)).unwrap());
+    let first = host.current("p").unwrap();
+    let second = host.publish("p", &orders).unwrap();
+    assert_eq!(host.current("p").as_ref(), Some(&second));
+    let file = rig.settings.plugin_dir.join("p.wasm");
+    assert_eq!(fs::read(&file).unwrap(), orders);
+    // The watcher sees the file and finds nothing new.
+    host.rescan();
+    assert_eq!(host.releases("p").iter().map(|release| &*release.by).collect::<Vec<_>>(), ["file", "publish"]);
+
+    assert!(host.publish("p", b"no plugin").unwrap_err().to_string().contains("not WebAssembly"));
+    assert!(matches!(host.publish("../p", &bench), Err(PublishError::Name(_))));
+    assert_eq!(fs::read(&file).unwrap(), orders);
+
+    assert_eq!(host.roll_back("p", None).unwrap(), first);
+    assert_eq!(fs::read(&file).unwrap(), bench);
+    assert_eq!(host.roll_back("p", Some(&second.digest[..10])).unwrap(), second);
+    assert!(matches!(host.roll_back("p", Some("0000")), Err(PublishError::NoRelease(_))));
+    assert!(matches!(host.roll_back("q", None), Err(PublishError::Unknown(_))));
+    drop(host);
+    let host = rig.start();
+    assert_eq!(host.current("p"), Some(second));
+    assert_eq!(host.releases("p").len(), 4);
+}
+
+/// What a stream brought lately is what the next version has to deal with.
+#[test]
+fn a_version_that_traps_on_recent_records_does_not_rule() {
+    let mut rig = Rig::new();
+    rig.configure("p", &[("do", "panic"), ("when", "poison")]);
+    rig.install("p", "orders");
+    let host = rig.start();
+    let old = host.current("p").unwrap();
+    chain(&host, vec![plugin("p")]).apply(batch(&["fine", "poison"]));
+    let hostile = fs::read(guest("hostile")).unwrap();
+    let refused = host.publish("p", &hostile).unwrap_err();
+    let told = refused.to_string();
+    assert!(told.contains("with recent records of stream orders") && told.contains("trapped"), "{told}");
+    assert_eq!(host.current("p"), Some(old));
+    rig.settings.trial_records = 0;
+    drop(host);
+    let host = rig.start();
+    chain(&host, vec![plugin("p")]).apply(batch(&["fine", "poison"]));
+    host.publish("p", &hostile).unwrap();
+}
+
+/// A replay needs the settings as they were, not as they are.
+#[test]
+fn other_settings_are_another_version_and_the_old_one_still_loads() {
+    let mut rig = Rig::new();
+    rig.configure("p", &[("do", "split")]);
+    rig.install("p", "hostile");
+    let before = rig.start().current("p").unwrap();
+    rig.configure("p", &[("do", "fail")]);
+    let host = rig.start();
+    let after = host.current("p").unwrap();
+    assert_ne!(before, after);
+    host.retain(&[before.digest.clone()].into()).unwrap();
+    let run = |version: &PluginVersion| {
+        let epoch = epoch(vec![version.clone()]);
+        Chain::new(&definition(vec![plugin("p")]), &epoch, &host).unwrap().apply(batch(&["a"]))
+    };
+    assert_eq!(run(&before).outputs.len(), 2);
+    assert_eq!(run(&after).rejected.len(), 1);
 }
 
 /// A plugin whose file is deleted goes on: streams name it.
