@@ -30,6 +30,7 @@
 //!
 //! - A type with settings or scratch memory implements [`Plugin`] and says `plugin!(type Clean)`.
 //! - A function of a whole batch, for speed, says `plugin!(batch transform)`; see [`Batch`].
+//! - [`json`] reads and changes a few members of a JSON record, and checks all of it.
 //! - [`info!`] and its sisters write to the host's log, as does a panic.
 //!
 //! An instance may be thrown away after any batch and a batch may come again, whole or in parts, so an answer must
@@ -40,6 +41,7 @@
 
 mod batch;
 mod context;
+pub mod json;
 mod log;
 mod outcome;
 mod output;
