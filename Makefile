@@ -15,6 +15,7 @@ unexport RUSTFLAGS
 
 TARGET := $(CARGO_TARGET_DIR)
 GUESTS := $(TARGET)/plugins
+TOOLCHAINS := $(TARGET)/toolchains
 # Guests are a workspace of their own: run cargo where its configuration is, and keep its products apart.
 GUEST_CARGO := cd plugins && CARGO_TARGET_DIR="$(TARGET)/guests" $(CARGO)
 CYCLES ?= 25
@@ -22,7 +23,7 @@ POWER_CYCLES ?= 10
 RUNS ?= 3
 CARGO_DENY := 0.20.2
 
-.PHONY: help setup rust plugins build demo test fmt lint unit doc suite deny bench crash clean-peers
+.PHONY: help setup rust toolchains plugins build demo test fmt lint unit doc suite deny bench crash clean-peers
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
@@ -32,8 +33,10 @@ setup: rust ## Install what Rust needs, and say what else the tests want
 	want() { command -v "$$1" >/dev/null || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
 	want cc "C compiler for dependencies with C inside: apt-get install build-essential"; \
 	want cmake "builds the TLS library: apt-get install cmake"; \
-	want python3 "boto3 and the AWS CLI as foreign clients: apt-get install python3 python3-venv"; \
-	want go "versitygw, an S3 server from another hand: Go 1.26 or newer"; \
+	want python3 "plugins in Python, boto3 and the AWS CLI as foreign clients: apt-get install python3 python3-venv"; \
+	want go "plugins in Go, and versitygw, an S3 server from another hand: Go 1.26 or newer"; \
+	want node "plugins in JavaScript and TypeScript: Node.js 20 or newer"; \
+	want npm "their toolchain: comes with Node.js"; \
 	want java "s3proxy, a third S3 server: apt-get install openjdk-17-jre-headless"; \
 	want mvn "fetches s3proxy: apt-get install maven"; \
 	if [ $$missing = 0 ]; then echo "everything is here"; else echo "make demo needs Rust and a C compiler only; make test needs all of it"; fi
@@ -45,6 +48,9 @@ rust: ## Install the toolchain of rust-toolchain.toml and its wasm target
 		installed=$$(rustup target list --installed); \
 		grep -qx wasm32-unknown-unknown <<<"$$installed" || rustup target add wasm32-unknown-unknown; \
 	fi
+
+toolchains: ## Install what makes plugins of JavaScript, TypeScript, Python and C into target/toolchains
+	@bash plugins/toolchains.sh "$(TOOLCHAINS)"
 
 plugins: rust ## Build every guest below plugins/ into target/plugins/NAME.wasm
 	@bash plugins/build.sh "$(GUESTS)"
@@ -72,7 +78,7 @@ unit: plugins ## Tests beside the code
 doc: rust ## Documentation builds without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps
 
-suite: plugins ## Tests of the built binary, with real peers, and the repository's own rules
+suite: plugins toolchains ## Tests of the built binary, with real peers, and the repository's own rules
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
 	$(CARGO) test --locked --workspace --test suite
 

@@ -169,6 +169,13 @@ pub(super) struct NewPlugin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Language {
     Rust,
+    #[value(alias = "js")]
+    Javascript,
+    #[value(alias = "ts")]
+    Typescript,
+    Python,
+    Go,
+    C,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +186,9 @@ pub(super) struct BuildPlugin {
     /// File to write [default: NAME.wasm in the project]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// A handler of AWS Lambda instead of a project: a file of Python or JavaScript as it is
+    #[arg(long, value_name = "FILE[:FUNCTION]")]
+    pub(super) lambda: Option<String>,
     #[command(flatten)]
     pub(super) limits: Configured,
 }

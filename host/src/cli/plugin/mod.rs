@@ -15,6 +15,7 @@
 mod bench;
 mod build;
 mod check;
+mod embedded;
 mod filter;
 mod fixture;
 mod inspect;

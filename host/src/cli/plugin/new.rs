@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::super::arguments::{Language, NewPlugin};
 use super::super::{Console, Failure};
+use super::embedded;
 
 /// Length of a Lambda function's name, which a stream refers to the plugin by.
 const NAME_BYTES: usize = 64;
@@ -18,36 +19,67 @@ type File = (&'static str, &'static str);
 /// The workspace of the guests pins what the SDK needs; a test holds this copy to it.
 pub(super) const WIT_BINDGEN: &str = "0.61.1";
 
-macro_rules! sdk {
-    ($($file:literal),* $(,)?) => {
-        &[$((concat!("hydrant-plugin/", $file), include_str!(concat!("../../../../plugins/sdk/rust/", $file)))),*]
+/// Where a language's SDK goes in a project, and what the project has besides.
+struct Project {
+    /// Below `plugins/`.
+    sdk: &'static str,
+    /// In the project.
+    place: &'static str,
+    files: &'static [File],
+}
+
+macro_rules! template {
+    ($language:literal, $($place:literal = $file:literal),* $(,)?) => {
+        &[$(($place, include_str!(concat!("templates/", $language, "/", $file)))),*]
     };
 }
 
-/// The SDK, file by file.
-pub(super) const RUST_SDK: &[File] = sdk!(
-    "src/batch.rs",
-    "src/component.rs",
-    "src/context.rs",
-    "src/lib.rs",
-    "src/log.rs",
-    "src/outcome.rs",
-    "src/output.rs",
-    "src/plugin.rs",
-    "src/record.rs",
-    "src/testing.rs",
-    "wit/hydrant.wit",
-);
-
-const RUST: &[File] = &[
-    (".cargo/config.toml", include_str!("templates/rust/config.toml")),
-    (".gitignore", include_str!("templates/rust/gitignore")),
-    ("Cargo.toml", include_str!("templates/rust/Cargo.toml.in")),
-    ("README.md", include_str!("templates/rust/README.md.in")),
-    ("fixtures/first.json", include_str!("templates/rust/first.json")),
-    ("hydrant-plugin/Cargo.toml", include_str!("templates/rust/sdk.Cargo.toml.in")),
-    ("src/lib.rs", include_str!("templates/rust/lib.rs.in")),
-];
+fn project(language: Language) -> Project {
+    match language {
+        Language::Rust => Project {
+            sdk: "sdk/rust",
+            place: "hydrant-plugin",
+            files: template!(
+                "rust",
+                ".cargo/config.toml" = "config.toml",
+                ".gitignore" = "gitignore",
+                "Cargo.toml" = "Cargo.toml.in",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "hydrant-plugin/Cargo.toml" = "sdk.Cargo.toml.in",
+                "src/lib.rs" = "lib.rs.in",
+            ),
+        },
+        Language::Javascript => Project {
+            sdk: "sdk/javascript",
+            place: "hydrant-plugin",
+            files: template!(
+                "javascript",
+                ".gitignore" = "gitignore",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "package.json" = "package.json.in",
+                "src/plugin.js" = "plugin.js",
+                "test/plugin.test.js" = "plugin.test.js",
+            ),
+        },
+        Language::Typescript => Project {
+            sdk: "sdk/javascript",
+            place: "hydrant-plugin",
+            files: template!(
+                "typescript",
+                ".gitignore" = "gitignore",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "package.json" = "package.json.in",
+                "src/plugin.ts" = "plugin.ts",
+                "test/plugin.test.ts" = "plugin.test.ts",
+                "tsconfig.json" = "tsconfig.json",
+            ),
+        },
+        Language::Python | Language::Go | Language::C => Project { sdk: "", place: "", files: &[] },
+    }
+}
 
 /// Writes the project.
 pub(super) fn new(console: &Console, asked: &NewPlugin) -> Result<(), Failure> {
@@ -76,9 +108,8 @@ fn create(folder: &Path, name: &str, language: Language) -> Result<(), Failure> 
         Failure::new(error).hint("name a folder that does not exist yet, in one that does")
     };
     fs::create_dir(folder).map_err(failed)?;
-    let files = match language {
-        Language::Rust => RUST.iter().chain(RUST_SDK),
-    };
+    let Project { sdk, place, files } = project(language);
+    embedded::write(sdk, &folder.join(place)).map_err(failed)?;
     for (path, text) in files {
         let file = folder.join(path);
         if let Some(parent) = file.parent() {

@@ -7,14 +7,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wit_component::ComponentEncoder;
 
 use super::bindings::v1::{LOG, TRANSFORM, TYPES};
 use super::engine::{EngineError, Sandbox};
 use super::fault::Fault;
 use super::instance::{Host, contain};
 use super::settings::Limits;
-use super::wasi;
+use super::{adapter, wasi};
 
 /// A component ready to be instantiated, whatever plugins it is.
 pub(super) struct Compiled {
@@ -193,13 +192,13 @@ fn componentize(bytes: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
     }
 }
 
-/// Makes the component of a core module that carries its world.
+/// Makes the component of a core module that carries its world, or exports what a plugin exports.
 fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    if !has_world(module) {
+    let has_world = has_world(module);
+    if !has_world && !adapter::exports_transform(module) {
         return Err(LoadError::NoWorld);
     }
-    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    encode().map_err(|error| LoadError::Encode(format!("{error:#}")))
+    adapter::component(module, has_world).map_err(|error| LoadError::Encode(format!("{error:#}")))
 }
 
 fn check_names(sandbox: &Sandbox, component: &Component) -> Result<(), LoadError> {

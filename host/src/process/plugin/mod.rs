@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | the limits, each with its reason |
 //! | `engine` | one engine per process, its clock and its slots |
+//! | `adapter` | a core module becomes a component, WASI preview 1 answered with nothing |
 //! | `component` | a file becomes a compiled component, or an error that says what to do |
 //! | `compiler`, `cache` | compiles in a limited child, once per digest |
 //! | `inspect` | what a file says about itself |
@@ -30,6 +31,7 @@
 //!
 //! Refuses to reuse an instance, to resume a trapped one, and to give a guest anything but a log.
 
+mod adapter;
 mod answer;
 mod bindings;
 mod cache;
