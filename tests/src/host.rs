@@ -269,6 +269,11 @@ plaintext = true
         format!("http://{}", self.api)
     }
 
+    /// The admin port.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// A page of the admin port.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod bad_input;
 mod crash;
 mod examples;
 mod full_disk;
+mod languages;
 mod line_01_demo;
 mod line_02_make_test;
 mod line_03_command_line;
