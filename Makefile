@@ -23,7 +23,7 @@ POWER_CYCLES ?= 10
 RUNS ?= 3
 CARGO_DENY := 0.20.2
 
-.PHONY: help setup rust toolchains plugins build demo test fmt lint unit doc suite deny bench crash clean-peers
+.PHONY: help setup rust toolchains plugins build demo test fmt lint unit doc suite deny bench bench-plugins crash clean-peers
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
@@ -90,6 +90,11 @@ deny: rust ## Licences, advisories, bans and sources with cargo-deny, which is i
 bench: plugins ## The table of figures; RUNS=n takes the median of n runs
 	$(CARGO) build --release --locked --package hydrant --package hydrant-tests
 	"$(TARGET)/release/hydrant-bench" --runs $(RUNS)
+
+bench-plugins: plugins toolchains ## What a record costs in each language, and natively in Rust
+	$(CARGO) build --release --locked --package hydrant
+	$(CARGO) bench --quiet --locked --package hydrant --bench plugin
+	python3 plugins/bench.py "$(TARGET)/release/hydrant" "$(TOOLCHAINS)" "$(GUESTS)"
 
 crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allows, each followed by the conservation check
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
