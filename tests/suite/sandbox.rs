@@ -63,7 +63,7 @@ fn through(name: &str) -> Value {
 /// Row P9: a component that takes the compiler for ever, or all of its memory, is stopped; other plugins go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compile_bomb_is_stopped() {
-    for limit in ["compile_seconds = 1", "compile_memory_bytes = 67_108_864"] {
+    for limit in ["compile_seconds = 1", "compile_memory_bytes = 536_870_912"] {
         let tables = format!("{TEST_TABLES}\n[plugins]\n{limit}\n");
         let mut host = Host::prepare(Setup { tables, ..Setup::default() });
         // Compiled by an earlier life without the limit, so that the limit is the bomb's alone.

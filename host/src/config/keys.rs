@@ -103,7 +103,7 @@ pub(super) const PLUGINS_SETTINGS: Key = unset("plugins.settings", "none", "what
 pub(super) const PLUGINS_COMPILE_SECONDS: Key =
     number("plugins.compile_seconds", 120, 1, 3_600, "ten times what a JavaScript component takes");
 pub(super) const PLUGINS_COMPILE_MEMORY_BYTES: Key =
-    number("plugins.compile_memory_bytes", 4 * GIB, 64 * MIB, 64 * GIB, "address space, of which little is used");
+    number("plugins.compile_memory_bytes", 4 * GIB, 256 * MIB, 64 * GIB, "address space, of which little is used");
 
 pub(super) const SHUTDOWN_GRACE_SECONDS: Key =
     number("shutdown.grace_seconds", 25, 0, 3600, "below the 30 s that orchestrators wait before they kill");
