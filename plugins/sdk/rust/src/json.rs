@@ -37,6 +37,6 @@ pub use compact::compact;
 pub use edit::{Edit, New};
 pub use object::{Members, Object};
 pub use scan::{DEPTH, Invalid};
-pub use text::write_text;
+pub use text::{unescape, unescape_first, write_text};
 pub use tokens::{Token, Tokens};
 pub use value::{Items, Kind, Value, Values};

@@ -44,6 +44,12 @@ impl Invalid {
         self.offset
     }
 
+    /// The same, counted in a text that begins this many bytes earlier.
+    #[must_use]
+    pub fn moved_by(self, bytes: usize) -> Self {
+        Self { offset: self.offset.saturating_add(bytes), ..self }
+    }
+
     /// True for JSON that is no object, where an object was asked for.
     pub fn is_no_object(&self) -> bool {
         self.problem == Problem::NoObject

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The text within a string's quotes.
-pub(super) fn unescape(quoted: &[u8]) -> Cow<'_, str> {
+use super::chunk::{CHUNK, plain};
+
+/// The text of what stands within a string's quotes in a checked text; allocates only where there is a backslash.
+pub fn unescape(quoted: &[u8]) -> Cow<'_, str> {
     if !quoted.contains(&b'\\') {
         // Checked when the text was parsed.
         return Cow::Borrowed(std::str::from_utf8(quoted).unwrap_or_default());
@@ -14,7 +16,7 @@ pub(super) fn unescape(quoted: &[u8]) -> Cow<'_, str> {
     while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
         let (plain, escape) = rest.split_at(at);
         text.push_str(std::str::from_utf8(plain).unwrap_or_default());
-        let (letter, length) = unescape_one(escape);
+        let (letter, length) = unescape_first(escape);
         text.push(letter);
         rest = escape.get(length..).unwrap_or_default();
     }
@@ -22,8 +24,8 @@ pub(super) fn unescape(quoted: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// What the escape at the start of these bytes stands for, and its length; of a pair of surrogates, both.
-pub(super) fn unescape_one(escape: &[u8]) -> (char, usize) {
+/// What the escape at the start of these bytes stands for, and how many bytes it takes: both halves of a surrogate pair.
+pub fn unescape_first(escape: &[u8]) -> (char, usize) {
     let plain = |letter| (letter, 2);
     match escape.get(1) {
         Some(b'b') => plain('\u{8}'),
@@ -66,10 +68,11 @@ pub fn write_text(text: &str, mut output: impl Write) -> io::Result<()> {
 /// The same without quotes.
 pub(super) fn write_escaped(text: &str, output: &mut impl Write) -> io::Result<()> {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        let (plain, special) = rest.split_at(at);
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest));
         output.write_all(plain)?;
-        match special[0] {
+        let Some(&letter) = special.first() else { return Ok(()) };
+        match letter {
             b'"' => output.write_all(b"\\\"")?,
             b'\\' => output.write_all(b"\\\\")?,
             b'\n' => output.write_all(b"\\n")?,
@@ -80,8 +83,23 @@ pub(super) fn write_escaped(text: &str, output: &mut impl Write) -> io::Result<(
             control => write!(output, "\\u{control:04x}")?,
         }
         rest = &special[1..];
+        if rest.is_empty() {
+            return Ok(());
+        }
     }
-    output.write_all(rest)
+}
+
+/// How many bytes need no escape.
+fn plain_length(text: &[u8]) -> usize {
+    let (chunks, tail) = text.as_chunks();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let plain = plain(chunk);
+        if plain < CHUNK {
+            return at * CHUNK + plain;
+        }
+    }
+    let in_tail = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    chunks.len() * CHUNK + in_tail.unwrap_or(tail.len())
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl<'a> Tokens<'a> {
         Self { scan: Scan::new(raw) }
     }
 
-    /// How many bytes of the value are behind the last token, its closing quote not counted.
+    /// How many bytes of the value are behind the last token, and behind its closing quote.
     pub fn left(&self) -> usize {
         self.scan.rest.len()
     }

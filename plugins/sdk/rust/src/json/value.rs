@@ -186,6 +186,11 @@ impl<'a> Values<'a> {
         Self { data, scan: Scan::new(data), wrong: scan::check_text(data).err() }
     }
 
+    /// How many bytes of the text are behind the last value.
+    pub fn left(&self) -> usize {
+        self.scan.rest.len()
+    }
+
     fn one(&mut self) -> Result<Value<'a>, Wrong> {
         let value = Value::next(&mut self.scan)?;
         // `1.5.2` or `truefalse` is not two values.
