@@ -27,3 +27,4 @@ mod s3_peers;
 mod shutdown;
 mod streams;
 mod tidy;
+mod trials;
