@@ -101,5 +101,12 @@ crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allow
 	HYDRANT_CRASH_CYCLES=$(CYCLES) HYDRANT_POWER_CYCLES=$(POWER_CYCLES) \
 		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 crash:: power_cut::
 
+RELOADS ?= 10000
+.PHONY: reloads
+reloads: plugins ## RELOADS=n replacements of a plugin under load, followed by the conservation check
+	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
+	HYDRANT_RELOADS=$(RELOADS) \
+		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 trials::reloads
+
 clean-peers: ## Forget the peers that the tests fetched
 	rm -rf "$(TARGET)/peers"

@@ -221,6 +221,8 @@ fn plugin_settings(settings: &Settings) -> plugin::Settings {
         compiled_dir: Some(store_dir.join("compiled")),
         compiler: Some(OWN_PROGRAM.into()).filter(|program: &std::path::PathBuf| program.exists()),
         plugin_settings: settings.plugins.settings.clone(),
+        double_run: Some(settings.plugins.double_run).filter(|every| !every.is_zero()),
+        canary_period: settings.plugins.canary_period,
         trial_records: usize::try_from(settings.plugins.trial_records).unwrap_or(usize::MAX),
         ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir)
     }

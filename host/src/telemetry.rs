@@ -115,6 +115,10 @@ pub struct PluginMetrics {
     pub log_lines: Counter,
     /// Log bytes thrown away because of the limit.
     pub log_dropped_bytes: Counter,
+    /// Second answers to the same records that were not the first.
+    pub nondeterministic: Counter,
+    /// Canaries that broke a bound.
+    pub canary_rollbacks: Counter,
     /// Time of one call, seconds.
     pub seconds: Histogram,
 }
@@ -131,6 +135,8 @@ impl Default for PluginMetrics {
             memory_peak_bytes: Gauge::default(),
             log_lines: Counter::default(),
             log_dropped_bytes: Counter::default(),
+            nondeterministic: Counter::default(),
+            canary_rollbacks: Counter::default(),
             seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
         }
     }
@@ -196,6 +202,8 @@ struct Plugins {
     memory_peak_bytes: Family<PluginLabel, Gauge<i64>>,
     log_lines: Family<PluginLabel, Counter>,
     log_dropped_bytes: Family<PluginLabel, Counter>,
+    nondeterministic: Family<PluginLabel, Counter>,
+    canary_rollbacks: Family<PluginLabel, Counter>,
     seconds: Family<PluginLabel, Histogram, fn() -> Histogram>,
 }
 
@@ -272,6 +280,8 @@ impl Telemetry {
             memory_peak_bytes: self.plugins.memory_peak_bytes.get_or_create_owned(&label),
             log_lines: self.plugins.log_lines.get_or_create_owned(&label),
             log_dropped_bytes: self.plugins.log_dropped_bytes.get_or_create_owned(&label),
+            nondeterministic: self.plugins.nondeterministic.get_or_create_owned(&label),
+            canary_rollbacks: self.plugins.canary_rollbacks.get_or_create_owned(&label),
             seconds: self.plugins.seconds.get_or_create_owned(&label),
         }
     }
@@ -345,6 +355,8 @@ impl Plugins {
             memory_peak_bytes: Family::default(),
             log_lines: Family::default(),
             log_dropped_bytes: Family::default(),
+            nondeterministic: Family::default(),
+            canary_rollbacks: Family::default(),
             seconds: Family::new_with_constructor(|| PluginMetrics::default().seconds),
         };
         registry.register("plugin_calls", "Calls of a plugin", plugins.calls.clone());
@@ -356,6 +368,9 @@ impl Plugins {
         registry.register("plugin_memory_peak_bytes", "Most memory that one instance had", peak);
         registry.register("plugin_log_lines", "Lines a plugin logged", plugins.log_lines.clone());
         registry.register("plugin_log_dropped_bytes", "Log bytes over the limit", plugins.log_dropped_bytes.clone());
+        let (doubles, rollbacks) = (plugins.nondeterministic.clone(), plugins.canary_rollbacks.clone());
+        registry.register("plugin_nondeterministic", "Second answers to the same records that differed", doubles);
+        registry.register("plugin_canary_rollbacks", "Canaries that broke a bound", rollbacks);
         registry.register("plugin_seconds", "Time of one call", plugins.seconds.clone());
         plugins
     }

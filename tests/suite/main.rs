@@ -29,3 +29,4 @@ mod sandbox;
 mod shutdown;
 mod streams;
 mod tidy;
+mod trials;

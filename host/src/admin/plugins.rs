@@ -1,7 +1,8 @@
 //! What the admin port changes: which version of a plugin rules.
 //!
 //! `GET /plugins` lists; `PUT /plugins/NAME` with a component publishes; `POST /plugins/NAME/rollback` goes back, with
-//! `?to=DIGEST` to a certain release. Refuses changes from another machine, and from a web page: the port has no
+//! `?to=DIGEST` to a certain release. `PUT /plugins/NAME?shadow=10` tries a component beside the ruling one,
+//! `?canary=10` in turn with it. Refuses changes from another machine, and from a web page: the port has no
 //! authentication, so whoever may change something must already be here.
 
 use std::fmt;
@@ -24,13 +25,13 @@ pub trait Plugins: Send + Sync + fmt::Debug {
     /// Longest component that is taken.
     fn component_bytes(&self) -> u64;
 
-    /// Makes a component the current version of a plugin.
+    /// Makes a component the current version of a plugin, or tries it as these wishes, names and values, say.
     ///
     /// # Errors
     /// Why the version before stays in force.
-    async fn publish(&self, name: &str, component: Bytes) -> Result<Value, Refusal>;
+    async fn publish(&self, name: &str, component: Bytes, wishes: &[(&str, &str)]) -> Result<Value, Refusal>;
 
-    /// Makes an earlier component the current one again.
+    /// Ends a plugin's candidate; where there is none, makes an earlier component the current one again.
     ///
     /// # Errors
     /// Why the current one stays in force.
@@ -83,8 +84,11 @@ pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, door: &
 
 async fn publish(plugins: &dyn Plugins, name: &str, request: Request<Incoming>) -> Answer {
     let limit = usize::try_from(plugins.component_bytes()).unwrap_or(usize::MAX);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let wishes: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
     match Limited::new(request.into_body(), limit).collect().await {
-        Ok(component) => settled(plugins.publish(name, component.to_bytes()).await),
+        Ok(component) => settled(plugins.publish(name, component.to_bytes(), &wishes).await),
         Err(_) => told(
             StatusCode::PAYLOAD_TOO_LARGE,
             &format!("the component is cut off or has more than {limit} bytes"),

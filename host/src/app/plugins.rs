@@ -11,7 +11,7 @@ use crate::admin::{Plugins, Refusal};
 use crate::definition::Processor;
 use crate::pipeline::Pipeline;
 use crate::process::PluginHost;
-use crate::process::plugin::PublishError;
+use crate::process::plugin::{Asked, PublishError};
 use crate::record::PluginVersion;
 
 /// The plugins of a running host.
@@ -40,7 +40,8 @@ impl PluginDoor {
         };
         let version = done.map_err(stopped)?.map_err(refused)?;
         let release = self.plugins.releases(&version.name).pop();
-        Ok(json!({ "plugin": version.name, "digest": version.digest, "release": release }))
+        let candidate = self.plugins.candidate(&version.name).filter(|candidate| candidate.digest == version.digest);
+        Ok(json!({ "plugin": version.name, "digest": version.digest, "release": release, "candidate": candidate }))
     }
 }
 
@@ -62,7 +63,14 @@ impl Plugins for PluginDoor {
             .map(|version| {
                 let releases = self.plugins.releases(&version.name);
                 let streams = streams.remove(&version.name).unwrap_or_default();
-                json!({ "plugin": version.name, "digest": version.digest, "streams": streams, "releases": releases })
+                json!({
+                    "plugin": version.name,
+                    "digest": version.digest,
+                    "deterministic": self.plugins.is_deterministic(&version.name),
+                    "streams": streams,
+                    "releases": releases,
+                    "candidate": self.plugins.candidate(&version.name),
+                })
             })
             .collect();
         let problems: Vec<Value> = self
@@ -79,12 +87,24 @@ impl Plugins for PluginDoor {
         self.plugins.component_bytes()
     }
 
-    async fn publish(&self, name: &str, component: Bytes) -> Result<Value, Refusal> {
+    async fn publish(&self, name: &str, component: Bytes, wishes: &[(&str, &str)]) -> Result<Value, Refusal> {
         let name = name.to_owned();
-        self.change(move |plugins| plugins.publish(&name, &component)).await
+        let asked = Asked::read(wishes.iter().copied());
+        self.change(move |plugins| match asked? {
+            None => plugins.publish(&name, &component),
+            Some(asked) => plugins.put_beside(&name, &component, asked),
+        })
+        .await
     }
 
     async fn roll_back(&self, name: &str, to: Option<&str>) -> Result<Value, Refusal> {
+        // A candidate is what an operator means first.
+        if to.is_none()
+            && let Some(ended) = self.plugins.end_candidate(name)
+        {
+            let ruling = self.plugins.current(name).map(|version| version.digest);
+            return Ok(json!({ "plugin": name, "digest": ruling, "ended": ended.digest }));
+        }
         let (name, to) = (name.to_owned(), to.map(str::to_owned));
         self.change(move |plugins| plugins.roll_back(&name, to.as_deref())).await
     }

@@ -241,7 +241,32 @@ pub(super) struct PublishPlugin {
     #[arg(long)]
     pub(super) name: Option<String>,
     #[command(flatten)]
+    pub(super) trial: Trial,
+    #[command(flatten)]
     pub(super) admin: AdminPort,
+}
+
+/// How a version is tried before it rules. The host knows what holds where nothing is said, and checks.
+#[derive(Debug, Default, Args)]
+pub(super) struct Trial {
+    /// Run it beside the ruling version on this share of its batches [default: 10], and deliver nothing of it
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "10", conflicts_with = "canary")]
+    pub(super) shadow: Option<String>,
+    /// Let it rule for this share of the time, until it breaks a bound or is published
+    #[arg(long, value_name = "PERCENT")]
+    pub(super) canary: Option<String>,
+    /// Failed records in a hundred that a canary may have above the ruling version's [default: 5]
+    #[arg(long, value_name = "PERCENT", requires = "canary")]
+    pub(super) most_failures: Option<String>,
+    /// How many times the ruling version's time a canary's record may take [default: 2]
+    #[arg(long, value_name = "FACTOR", requires = "canary")]
+    pub(super) most_latency: Option<String>,
+    /// Records that both versions must have had before a bound decides [default: 1000]
+    #[arg(long, value_name = "RECORDS", requires = "canary")]
+    pub(super) after: Option<String>,
+    /// Records after which a canary within its bounds rules [default: it stays a canary]
+    #[arg(long, value_name = "RECORDS", requires = "canary")]
+    pub(super) promote_after: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -254,7 +279,7 @@ pub(super) struct ListPlugins {
 pub(super) struct RollBackPlugin {
     /// Name of the plugin
     pub(super) name: String,
-    /// Beginning of the digest to go back to [default: the version before the current one]
+    /// Beginning of the digest to go back to [default: a candidate is ended, else the version before the current one]
     #[arg(long, value_name = "DIGEST")]
     pub(super) to: Option<String>,
     #[command(flatten)]

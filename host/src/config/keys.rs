@@ -99,6 +99,15 @@ pub(super) const PLUGINS_LOG_BYTES: Key =
     number("plugins.log_bytes", 64 * KIB, 0, 16 * MIB, "a stack trace per batch fits, a flood does not");
 pub(super) const PLUGINS_TRIAL_RECORDS: Key =
     number("plugins.trial_records", 100, 0, 10_000, "recent records of each stream that a new version is tried with");
+pub(super) const PLUGINS_DOUBLE_RUN_SECONDS: Key =
+    number("plugins.double_run_seconds", 10, 0, 86_400, "one batch in so long is run twice and compared; 0 is never");
+pub(super) const PLUGINS_CANARY_PERIOD_SECONDS: Key = number(
+    "plugins.canary_period_seconds",
+    30,
+    1,
+    3_600,
+    "a canary has its share once in it; each turn cuts an object",
+);
 pub(super) const PLUGINS_SETTINGS: Key = unset("plugins.settings", "none", "what plugins are configured with");
 pub(super) const PLUGINS_COMPILE_SECONDS: Key =
     number("plugins.compile_seconds", 120, 1, 3_600, "ten times what a JavaScript component takes");
@@ -141,6 +150,8 @@ pub(super) const ALL: &[&Key] = &[
     &PLUGINS_OUTPUT_BYTES,
     &PLUGINS_LOG_BYTES,
     &PLUGINS_TRIAL_RECORDS,
+    &PLUGINS_DOUBLE_RUN_SECONDS,
+    &PLUGINS_CANARY_PERIOD_SECONDS,
     &PLUGINS_SETTINGS,
     &PLUGINS_COMPILE_SECONDS,
     &PLUGINS_COMPILE_MEMORY_BYTES,

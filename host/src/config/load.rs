@@ -335,6 +335,8 @@ impl Loader<'_> {
             output_bytes: self.document.number(&keys::PLUGINS_OUTPUT_BYTES),
             log_bytes: self.document.number(&keys::PLUGINS_LOG_BYTES),
             trial_records: self.document.number(&keys::PLUGINS_TRIAL_RECORDS),
+            double_run: Duration::from_secs(self.document.number(&keys::PLUGINS_DOUBLE_RUN_SECONDS)),
+            canary_period: Duration::from_secs(self.document.number(&keys::PLUGINS_CANARY_PERIOD_SECONDS)),
             settings: self.plugin_settings(),
             compile: Duration::from_secs(self.document.number(&keys::PLUGINS_COMPILE_SECONDS)),
             compile_memory_bytes: self.document.number(&keys::PLUGINS_COMPILE_MEMORY_BYTES),

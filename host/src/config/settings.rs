@@ -157,6 +157,10 @@ pub struct Plugins {
     pub log_bytes: u64,
     /// Recent records of each stream that a new version is tried with.
     pub trial_records: u64,
+    /// One batch of each plugin in this time is run twice and compared; zero: none is.
+    pub double_run: Duration,
+    /// Time in which a canary has its share once.
+    pub canary_period: Duration,
     /// What each is configured with, by its name: names and values.
     pub settings: BTreeMap<String, Vec<(String, String)>>,
     /// Most processor time of compiling one.

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::super::arguments::{AdminPort, Configured, ListPlugins, PublishPlugin, RollBackPlugin};
+use super::super::arguments::{AdminPort, Configured, ListPlugins, PublishPlugin, RollBackPlugin, Trial};
 use super::super::console::table;
 use super::super::{Console, Failure, check};
 use super::open;
@@ -29,12 +29,34 @@ const ANSWER_BYTES: usize = 64 << 20;
 pub(super) async fn publish(console: &Console, asked: &PublishPlugin) -> Result<(), Failure> {
     let component = open::read(&asked.file)?;
     let name = asked.name.clone().unwrap_or_else(|| open::name(&asked.file));
-    let path = format!("/plugins/{name}");
+    let path = format!("/plugins/{name}{}", query(&asked.trial));
     let answer = ask(&asked.admin, Method::PUT, &path, Some(component)).await?;
     settled(console, &answer)
 }
 
-/// Makes an earlier component the current one.
+/// What the host is asked for, as it wants to be asked.
+fn query(trial: &Trial) -> String {
+    let Trial { shadow, canary, most_failures, most_latency, after, promote_after } = trial;
+    let wishes = [
+        ("shadow", shadow),
+        ("canary", canary),
+        ("most-failures", most_failures),
+        ("most-latency", most_latency),
+        ("after", after),
+        ("promote-after", promote_after),
+    ];
+    let said = wishes.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", plain(value.as_ref()?))));
+    let said: Vec<String> = said.collect();
+    if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) }
+}
+
+/// A number without its percent sign. What is none stays none where it meets the host.
+fn plain(value: &str) -> String {
+    let number = value.trim().trim_end_matches('%');
+    number.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' }).collect()
+}
+
+/// Ends a candidate, or makes an earlier component the current one.
 pub(super) async fn roll_back(console: &Console, asked: &RollBackPlugin) -> Result<(), Failure> {
     let to = asked.to.as_ref().map(|to| format!("?to={to}")).unwrap_or_default();
     let path = format!("/plugins/{}/rollback{to}", asked.name);
@@ -47,7 +69,20 @@ fn settled(console: &Console, answer: &Value) -> Result<(), Failure> {
         return console.say_json(answer);
     }
     let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
-    console.say(&format!("{} is {} from the next batch", text("plugin"), short(&text("digest"))))
+    let (plugin, digest) = (text("plugin"), short(&text("digest")));
+    if let Some(ended) = answer["ended"].as_str() {
+        return console.say(&format!("{plugin} stays {digest}; {} is tried no more", short(ended)));
+    }
+    let candidate = &answer["candidate"];
+    console.say(&match candidate["kind"].as_str() {
+        Some(kind) if candidate["verdict"] == "watching" => {
+            format!(
+                "{plugin} is tried with {digest} as a {kind} of {}%; see `hydrant plugin list`",
+                candidate["share_percent"]
+            )
+        }
+        _ => format!("{plugin} is {digest} from the next batch"),
+    })
 }
 
 /// Shows every plugin, its releases, and who uses it.
@@ -58,10 +93,15 @@ pub(super) async fn list(console: &Console, asked: &ListPlugins) -> Result<(), F
     }
     let members = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let head = ["PLUGIN", "DIGEST", "SINCE", "BY", "STREAMS"].map(str::to_owned);
-    let mut rows = vec![head];
+    let (mut rows, mut trials) = (vec![head], Vec::new());
     for plugin in members(&answer["plugins"]) {
         let streams = members(&plugin["streams"]);
         let streams: Vec<&str> = streams.iter().filter_map(Value::as_str).collect();
+        trials.extend(tried(&plugin));
+        if plugin["deterministic"] == false {
+            let name = plugin["plugin"].as_str().unwrap_or("-");
+            console.note(&format!("{name} answers differently to the same records: a replay may not repeat it"));
+        }
         for (at, release) in members(&plugin["releases"]).iter().rev().enumerate() {
             let since = release["since_ms"].as_i64().and_then(|since| jiff::Timestamp::from_millisecond(since).ok());
             rows.push([
@@ -86,7 +126,38 @@ pub(super) async fn list(console: &Console, asked: &ListPlugins) -> Result<(), F
         console.note("no plugins; `hydrant plugin publish FILE` brings one");
         return Ok(());
     }
-    console.say(&table(&rows))
+    console.say(&table(&rows))?;
+    trials.iter().try_for_each(|line| console.say(line))
+}
+
+/// A candidate in a line, if there is one.
+fn tried(plugin: &Value) -> Option<String> {
+    let candidate = &plugin["candidate"];
+    let text = |name: &str| candidate[name].as_str().unwrap_or("-");
+    let kind = candidate["kind"].as_str()?;
+    let counted = |who: &str| {
+        let tally = &candidate[who];
+        let (seconds, records) = (tally["seconds"].as_f64().unwrap_or(0.0), tally["records"].as_f64().unwrap_or(0.0));
+        format!(
+            "{} records, {} failed, {} dropped, {:.1} µs each",
+            tally["records"],
+            tally["failed_records"],
+            tally["dropped_records"],
+            1e6 * seconds / records.max(1.0)
+        )
+    };
+    let differing =
+        candidate["differing_records"].as_u64().map(|count| format!("; {count} differ")).unwrap_or_default();
+    let reason = candidate["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(format!(
+        "{} {kind} {} of {}%: {}{reason}; {}; ruling: {}{differing}",
+        plugin["plugin"].as_str().unwrap_or("-"),
+        short(text("digest")),
+        candidate["share_percent"],
+        text("verdict"),
+        counted("candidate"),
+        counted("ruling")
+    ))
 }
 
 fn short(digest: &str) -> String {

@@ -49,7 +49,7 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
             Err(fault) => {
                 recovery_ends.get_or_insert_with(|| {
                     // Once per batch: a plugin that fails every record must not fill the log with it.
-                    tracing::warn!(plugin = %plugin, stream, records = inputs.len(), "plugin failed a batch: {fault}");
+                    plugin.complain(stream, inputs.len(), &fault);
                     Instant::now() + limits.recovery
                 });
                 plugin.metrics().faults[fault.kind()].inc();

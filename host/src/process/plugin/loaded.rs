@@ -4,16 +4,21 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::beside::Beside;
 use super::bindings::v1::{BatchIn, RecordsIn};
+use super::candidate::Tally;
 use super::compiler::Compiler;
 use super::component::{Compiled, LoadError, compile_for};
 use super::engine::Sandbox;
 use super::fault::Fault;
 use super::instance::Call;
-use super::log::{Log, Meter};
-use super::merge::{Made, merge};
+use super::log::{Log, Meter, Voice};
+use super::merge::{Fate, Made, merge};
 use super::sample::{Sample, Samples};
 use super::settings::Limits;
 use super::{isolate, store};
@@ -30,9 +35,46 @@ pub struct Plugin {
     pub(super) limits: Limits,
     pub(super) settings: Vec<(String, String)>,
     pub(super) metrics: PluginMetrics,
+    /// Most memory that an instance of this copy had, bytes.
+    pub(super) memory_peak_bytes: Gauge<i64>,
     pub(super) meter: Arc<Meter>,
+    pub(super) voice: Voice,
     /// Recent records, for the trial of the next version.
     pub(super) samples: Arc<Samples>,
+    /// What runs beside it; nothing beside what runs beside another, and beside an author's.
+    pub(super) beside: Option<Arc<Beside>>,
+}
+
+/// Records on their way into a plugin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work<'a> {
+    pub(super) stream: &'a str,
+    pub(super) retries: u32,
+    pub(super) records: &'a Records,
+    pub(super) arrived_ms: &'a [u64],
+}
+
+/// The same for a thread of its own.
+#[derive(Debug)]
+pub(super) struct OwnedWork {
+    stream: String,
+    retries: u32,
+    records: Records,
+    arrived_ms: Vec<u64>,
+}
+
+impl Work<'_> {
+    pub(super) fn owned(&self) -> OwnedWork {
+        let Self { stream, retries, records, arrived_ms } = *self;
+        OwnedWork { stream: stream.to_owned(), retries, records: records.clone(), arrived_ms: arrived_ms.to_vec() }
+    }
+}
+
+impl OwnedWork {
+    pub(super) fn lent(&self) -> Work<'_> {
+        let Self { stream, retries, records, arrived_ms } = self;
+        Work { stream, retries: *retries, records, arrived_ms }
+    }
 }
 
 impl fmt::Display for Plugin {
@@ -71,6 +113,9 @@ impl Plugin {
             compiled,
             limits,
             samples: Arc::new(Samples::new(0)),
+            memory_peak_bytes: Gauge::default(),
+            voice: Voice::Aloud,
+            beside: None,
         };
         plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
         Ok(Arc::new(plugin))
@@ -82,9 +127,67 @@ impl Plugin {
             return Made::Unchanged;
         }
         self.samples.take(stream, records, arrived_ms);
-        let made = merge(records, isolate::run(self, stream, retries, records, arrived_ms));
-        self.count(records, &made);
+        let work = Work { stream, retries, records, arrived_ms };
+        let (made, tally) = self.make(&work);
+        self.count(records, &made, &tally);
+        if let Some(beside) = &self.beside {
+            beside.after(self, &work, &made, &tally);
+        }
         made
+    }
+
+    /// Transforms records and counts them nowhere.
+    pub(super) fn make(&self, work: &Work<'_>) -> (Made, Tally) {
+        let Work { stream, retries, records, arrived_ms } = *work;
+        let began = Instant::now();
+        let parts = isolate::run(self, stream, retries, records, arrived_ms);
+        let seconds = began.elapsed();
+        let is_faulted = parts.iter().any(|part| part.attempts > 1 || matches!(part.fate, Fate::Refused(..)));
+        let made = merge(records, parts);
+        let inputs = records.len() as u64;
+        let (failed_records, delivered) = match &made {
+            Made::Unchanged => (0, inputs),
+            Made::Changed(stage) => {
+                let failed = stage.refused.len() as u64;
+                let delivered = match &stage.origins {
+                    Origins::Identity => inputs - failed,
+                    Origins::Inputs(origins) => origins.chunk_by(|one, next| one == next).count() as u64,
+                };
+                (failed, delivered)
+            }
+        };
+        let tally = Tally {
+            batches: 1,
+            records: inputs,
+            failed_records,
+            faulted_batches: u64::from(is_faulted),
+            dropped_records: inputs.saturating_sub(delivered + failed_records),
+            seconds,
+            memory_peak_bytes: self.memory_peak_bytes(),
+        };
+        (made, tally)
+    }
+
+    /// The same version, counted nowhere and heard by nobody.
+    pub(super) fn quietly(&self) -> Self {
+        Self { voice: Voice::Silent, ..self.apart() }
+    }
+
+    /// The same version with nothing beside it, counted apart from the others.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            version: self.version.clone(),
+            label: Arc::clone(&self.label),
+            compiled: Arc::clone(&self.compiled),
+            limits: self.limits.clone(),
+            settings: self.settings.clone(),
+            metrics: PluginMetrics::default(),
+            memory_peak_bytes: Gauge::default(),
+            meter: Arc::new(Meter::new(self.limits.log_bytes_per_minute)),
+            voice: self.voice,
+            samples: Arc::new(Samples::new(0)),
+            beside: None,
+        }
     }
 
     /// Starts an instance, configures it and gives it an empty batch.
@@ -121,25 +224,21 @@ impl Plugin {
 
     /// Most memory that an instance of it had, bytes.
     pub(in super::super) fn memory_peak_bytes(&self) -> u64 {
-        u64::try_from(self.metrics.memory_peak_bytes.get()).unwrap_or(0)
+        u64::try_from(self.memory_peak_bytes.get()).unwrap_or(0)
     }
 
-    fn count(&self, input: &Records, made: &Made) {
+    fn count(&self, input: &Records, made: &Made, tally: &Tally) {
         let (inputs, input_bytes) = (input.len() as u64, input.payload().len() as u64);
         self.metrics.input.add(inputs, input_bytes);
         match made {
             Made::Unchanged => self.metrics.output.add(inputs, input_bytes),
             Made::Changed(stage) => {
-                let failed = stage.refused.len() as u64;
                 self.metrics.output.add(stage.records.len() as u64, stage.records.payload().len() as u64);
-                self.metrics.failed_records.inc_by(failed);
-                let delivered = match &stage.origins {
-                    Origins::Identity => inputs - failed,
-                    Origins::Inputs(origins) => origins.chunk_by(|one, next| one == next).count() as u64,
-                };
-                self.metrics.dropped_records.inc_by(inputs.saturating_sub(delivered + failed));
             }
         }
+        self.metrics.failed_records.inc_by(tally.failed_records);
+        self.metrics.dropped_records.inc_by(tally.dropped_records);
+        self.metrics.memory_peak_bytes.inner().fetch_max(self.memory_peak_bytes.get(), Ordering::Relaxed);
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -151,14 +250,21 @@ impl Plugin {
     }
 
     pub(super) fn call<'a>(&'a self, stream: &'a str, deadline: Duration, output_bytes: usize) -> Call<'a> {
-        let Self { compiled, limits, settings, .. } = self;
-        let memory_peak_bytes = &self.metrics.memory_peak_bytes;
+        let Self { compiled, limits, settings, memory_peak_bytes, .. } = self;
         Call { compiled, limits, stream, settings, deadline, output_bytes, memory_peak_bytes }
+    }
+
+    /// Says in the host's own words that a batch failed.
+    pub(super) fn complain(&self, stream: &str, records: usize, fault: &Fault) {
+        if self.voice == Voice::Aloud {
+            tracing::warn!(plugin = %self, stream, records, "plugin failed a batch: {fault}");
+        }
     }
 
     pub(super) fn log(&self, stream: &str) -> Log {
         let (metrics, meter) = (self.metrics.clone(), Arc::clone(&self.meter));
-        Log::new(Arc::clone(&self.label), stream.into(), metrics, meter, self.limits.log_bytes)
+        let log = Log::new(Arc::clone(&self.label), stream.into(), metrics, meter, self.limits.log_bytes);
+        log.spoken(self.voice)
     }
 
     /// Configures it for a nameless stream and gives it an empty batch.

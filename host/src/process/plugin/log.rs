@@ -49,6 +49,13 @@ enum Taken {
     FirstNo,
 }
 
+/// Whether anybody hears what a plugin says. A silent one may say as much, so that it cannot know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    Aloud,
+    Silent,
+}
+
 /// The log of one call.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -57,6 +64,7 @@ pub(super) struct Log {
     metrics: PluginMetrics,
     meter: Arc<Meter>,
     remaining_bytes: usize,
+    voice: Voice,
     /// Unfinished lines of standard output and standard error.
     partial: [Vec<u8>; 2],
 }
@@ -70,7 +78,13 @@ impl Log {
         meter: Arc<Meter>,
         bytes: usize,
     ) -> Self {
-        Self { plugin, stream, metrics, meter, remaining_bytes: bytes, partial: [Vec::new(), Vec::new()] }
+        let partial = [Vec::new(), Vec::new()];
+        Self { plugin, stream, metrics, meter, remaining_bytes: bytes, voice: Voice::Aloud, partial }
+    }
+
+    /// The same with this voice.
+    pub(super) fn spoken(self, voice: Voice) -> Self {
+        Self { voice, ..self }
     }
 
     /// Bytes that this call may still log.
@@ -144,6 +158,9 @@ impl Log {
     }
 
     fn emit(&self, level: Level, line: &str) {
+        if self.voice == Voice::Silent {
+            return;
+        }
         self.metrics.log_lines.inc();
         let (plugin, stream) = (&*self.plugin, &*self.stream);
         match level {

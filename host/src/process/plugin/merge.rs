@@ -13,7 +13,7 @@ use super::fault::FUNCTION_ERROR;
 use crate::record::{Column, Origins, Records};
 
 /// What a plugin made of a batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in super::super) enum Made {
     /// Every record as it was.
     Unchanged,
@@ -22,7 +22,7 @@ pub(in super::super) enum Made {
 }
 
 /// Records between two processors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in super::super) struct Stage {
     /// What goes on.
     pub(in super::super) records: Records,

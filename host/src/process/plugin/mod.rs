@@ -20,6 +20,9 @@
 //! | `version`, `releases` | a component with its settings, and which ones ruled |
 //! | `loaded`, `sample` | a plugin ready to be called, and recent records to try the next version with |
 //! | `registry`, `reload` | names, current versions, and the watched folder |
+//! | `asked`, `candidate` | a version on trial: what is asked for it, its turns, and what ends it |
+//! | `trials`, `turns` | candidates come and go, and the clock that gives canaries their turn |
+//! | `beside`, `compare` | runs that nothing is delivered of, and where their answers differ |
 //!
 //! **What bounds a plugin.** Memory, tables, instances and stack by the engine and a limiter that traps at the first denial, so
 //! that no answer given after one is ever believed. Time by an epoch deadline that traps. A bulk memory operation is not
@@ -33,8 +36,12 @@
 
 mod adapter;
 mod answer;
+mod asked;
+mod beside;
 mod bindings;
 mod cache;
+mod candidate;
+mod compare;
 mod compiler;
 mod component;
 mod engine;
@@ -51,14 +58,20 @@ mod reload;
 mod sample;
 mod settings;
 mod store;
+mod trials;
+mod turns;
 mod version;
 mod wasi;
 
 #[cfg(test)]
 pub(crate) mod guests;
 #[cfg(test)]
+pub(crate) mod stamped;
+#[cfg(test)]
 mod tests;
 
+pub use asked::{AskError, Asked, Bounds, Kind};
+pub use candidate::{Report, Tally};
 pub use compiler::compile_child;
 pub use component::LoadError;
 pub use engine::EngineError;

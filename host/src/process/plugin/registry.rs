@@ -6,20 +6,26 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
+use super::asked::{AskError, Asked};
+use super::beside::Beside;
+use super::candidate::{Report, Verdict};
 use super::compiler::Compiler;
 use super::component::{Compiled, LoadError};
 use super::engine::{EngineError, sandbox};
 use super::loaded::{Plugin, label};
-use super::log::Meter;
+use super::log::{Meter, Voice};
 use super::releases::{Release, Releases};
 use super::reload::{Scanner, Watch, is_name};
 use super::sample::Samples;
 use super::settings::Settings;
 use super::store::{Store, StoreError, digest_of, make_folder};
+use super::turns::Turns;
 use super::version::Recipe;
 use crate::process::ChainError;
 use crate::record::PluginVersion;
@@ -31,6 +37,7 @@ use crate::telemetry::Telemetry;
 pub struct PluginHost {
     registry: Arc<Registry>,
     scanner: Arc<Scanner>,
+    turns: Turns,
     _watch: Watch,
 }
 
@@ -86,6 +93,7 @@ impl PluginHost {
             current: Mutex::default(),
             compiled: Mutex::default(),
             shared: Mutex::default(),
+            runs_beside: Arc::default(),
             problems: Mutex::default(),
             changed: watch::Sender::new(0),
             settings,
@@ -93,20 +101,23 @@ impl PluginHost {
         let scanner = Arc::new(Scanner::new(Arc::clone(&registry)));
         scanner.scan_all();
         let watch = Watch::start(&registry.settings.plugin_dir, Arc::clone(&scanner));
-        Ok(Arc::new(Self { registry, scanner, _watch: watch }))
+        let turns = Turns::start(Arc::clone(&registry));
+        Ok(Arc::new(Self { registry, scanner, turns, _watch: watch }))
     }
 
-    /// The version of this plugin that rules new batches.
+    /// The version of this plugin that rules new batches: a canary in its turns.
     pub fn current(&self, name: &str) -> Option<PluginVersion> {
-        lock(&self.registry.current).get(name).cloned()
+        let ruling = self.registry.ruling(name)?;
+        let canary = self.registry.candidate(name).filter(|candidate| candidate.has_turn());
+        Some(canary.map_or(ruling, |candidate| candidate.version.clone()))
     }
 
-    /// Every plugin's current version, by name.
+    /// Every plugin's ruling version, by name.
     pub fn list(&self) -> Vec<PluginVersion> {
         lock(&self.registry.current).values().cloned().collect()
     }
 
-    /// Goes up by one whenever a version became current.
+    /// Goes up by one whenever another version rules new batches.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.registry.changed.subscribe()
     }
@@ -167,19 +178,46 @@ impl PluginHost {
         self.publish_by(name, &bytes, "rollback")
     }
 
+    /// Tries these bytes beside the ruling version of a plugin, or in turn with it, in place of the candidate before.
+    /// They are kept like a version that rules, but not in the plugin folder: a restart ends the candidate. Blocking.
+    ///
+    /// # Errors
+    /// They are no plugin, there is none of that name, or they rule already.
+    pub fn put_beside(&self, name: &str, bytes: &[u8], asked: Asked) -> Result<PluginVersion, PublishError> {
+        let version = self.registry.put_beside(name, bytes, asked)?;
+        self.turns.look();
+        Ok(version)
+    }
+
+    /// Ends the candidate of a plugin, if one is on trial, and names it.
+    pub fn end_candidate(&self, name: &str) -> Option<PluginVersion> {
+        self.registry.end_candidate(name, Verdict::Ended("it was taken back".to_owned()))
+    }
+
+    /// The last candidate of a plugin since a version was published.
+    pub fn candidate(&self, name: &str) -> Option<Report> {
+        self.registry.candidate(name).map(|candidate| candidate.report())
+    }
+
+    /// Whether the ruling version gave the same answer whenever it was given the same records; none: it never was.
+    pub fn is_deterministic(&self, name: &str) -> Option<bool> {
+        let ruling = self.registry.ruling(name)?;
+        self.registry.beside(name).is_deterministic(&ruling)
+    }
+
+    /// Looks at the clock now, for canaries. Blocking; their turns change without it, in time.
+    pub fn take_turns(&self) {
+        self.registry.take_turns();
+    }
+
     fn publish_by(&self, name: &str, bytes: &[u8], by: &str) -> Result<PluginVersion, PublishError> {
-        if !is_name(name) {
-            return Err(PublishError::Name(name.to_owned()));
-        }
-        let file = self.registry.settings.plugin_dir.join(name).with_extension("wasm");
-        // Hidden, so that no look takes it for a plugin.
-        let beside = self.registry.settings.plugin_dir.join(format!(".{name}.new"));
-        self.registry.publish(name, bytes, by, || {
-            let mut written = std::fs::File::create(&beside)?;
-            std::io::Write::write_all(&mut written, bytes)?;
-            written.sync_all()?;
-            std::fs::rename(&beside, &file)
-        })
+        self.registry.publish_file(name, bytes, by, || Ok(()))
+    }
+
+    /// Waits for what runs beside a plugin.
+    #[cfg(test)]
+    pub(crate) fn settle(&self, name: &str) {
+        self.registry.beside(name).settle();
     }
 
     /// What ruled lately under this name, newest last.
@@ -202,6 +240,9 @@ impl PluginHost {
         let _publishing = lock(&self.registry.publishing);
         let mut digests = in_use.clone();
         digests.extend(lock(&self.registry.current).values().map(|version| version.digest.clone()));
+        for candidate in self.registry.candidates() {
+            digests.extend([candidate.version.digest.clone(), candidate.component().to_owned()]);
+        }
         for release in lock(&self.registry.releases).all() {
             digests.extend([release.digest.clone(), release.component.clone()]);
         }
@@ -215,7 +256,12 @@ impl PluginHost {
 }
 
 /// What all versions of one plugin share.
-type Shared = (Arc<Meter>, Arc<Samples>);
+#[derive(Clone, Debug)]
+struct Shared {
+    meter: Arc<Meter>,
+    samples: Arc<Samples>,
+    beside: Arc<Beside>,
+}
 
 /// What the host's handle and the watcher share.
 #[derive(Debug)]
@@ -229,12 +275,14 @@ pub(super) struct Registry {
     compiled: Mutex<Cache<Compiled>>,
     /// What all versions of a plugin share.
     shared: Mutex<HashMap<String, Shared>>,
+    /// Runs of all plugins that nothing waits for.
+    runs_beside: Arc<AtomicUsize>,
     releases: Mutex<Releases>,
     /// One at a time: a file that is noticed and a command may be about the same plugin.
     publishing: Mutex<()>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     problems: Mutex<BTreeMap<PathBuf, Problem>>,
-    changed: watch::Sender<u64>,
+    pub(super) changed: watch::Sender<u64>,
 }
 
 /// Why a new version does not take over.
@@ -258,6 +306,12 @@ pub enum PublishError {
     /// There is nothing to go back to.
     #[error("{0}")]
     NoRelease(String),
+    /// It cannot be a candidate beside itself.
+    #[error("it rules plugin {0} already")]
+    Rules(String),
+    /// A candidate cannot be asked this.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 impl PublishError {
@@ -266,6 +320,8 @@ impl PublishError {
         match self {
             Self::Keep(_) => "let the host write to plugin_dir, or replace the file yourself",
             Self::Name(_) => "use 1 to 64 of a-z, A-Z, 0-9, - and _",
+            Self::Rules(_) => "publish a version that differs from it",
+            Self::Ask(_) => "see `hydrant plugin publish --help`",
             Self::Unknown(_) | Self::NoRelease(_) => "see `hydrant plugin list`",
             Self::Load(error) => error.remedy(),
             Self::Store(_) => "make room for data_dir/plugins and let the host write there",
@@ -285,29 +341,12 @@ impl Registry {
         keep: impl FnOnce() -> std::io::Result<()>,
     ) -> Result<PluginVersion, PublishError> {
         let _publishing = lock(&self.publishing);
-        let settings = self.settings.plugin_settings.get(name).cloned().unwrap_or_default();
-        let recipe = Recipe { component: digest_of(bytes), settings };
-        let (digest, text) = recipe.digest();
-        let version = PluginVersion { name: name.to_owned(), digest };
+        let (recipe, version) = self.recipe(name, bytes);
         if lock(&self.current).get(name) == Some(&version) {
             keep().map_err(PublishError::Keep)?;
             return Ok(version);
         }
-        let cached = lock(&self.compiled).find(&recipe.component);
-        let compiled = match cached {
-            Some(compiled) => compiled,
-            None => Arc::new(self.compiler.compile(&recipe.component, bytes, &self.settings.limits)?),
-        };
-        let plugin = self.plugin(version.clone(), Arc::clone(&compiled), recipe.settings);
-        plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
-        for sample in plugin.samples.all() {
-            let failed = |fault| LoadError::Records { stream: sample.stream.clone(), fault: format!("{fault}") };
-            plugin.try_with(&sample).map_err(failed)?;
-        }
-        self.store.put(&recipe.component, bytes)?;
-        if let Some(text) = text {
-            self.store.put_recipe(&version.digest, &text)?;
-        }
+        let plugin = self.prepare(&version, &recipe, bytes)?;
         keep().map_err(PublishError::Keep)?;
         let release = Release {
             digest: version.digest.clone(),
@@ -316,12 +355,98 @@ impl Registry {
             by: by.to_owned(),
         };
         lock(&self.releases).add(name, release)?;
-        lock(&self.compiled).keep(&recipe.component, compiled);
-        tracing::info!(plugin = %plugin, digest = %version.digest, by, "plugin version rules from the next batch");
+        lock(&self.compiled).keep(&recipe.component, plugin.compiled);
+        tracing::info!(plugin = &*plugin.label, digest = %version.digest, by, "plugin version rules from the next batch");
         let before = lock(&self.current).insert(version.name.clone(), version.clone());
         self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
+        self.succeed(&version);
         self.changed.send_modify(|count| *count += 1);
         Ok(version)
+    }
+
+    /// The same, and puts the bytes into the plugin folder. `admit` may refuse at the last moment.
+    pub(super) fn publish_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        by: &str,
+        admit: impl FnOnce() -> std::io::Result<()>,
+    ) -> Result<PluginVersion, PublishError> {
+        if !is_name(name) {
+            return Err(PublishError::Name(name.to_owned()));
+        }
+        let file = self.settings.plugin_dir.join(name).with_extension("wasm");
+        // Hidden, so that no look takes it for a plugin.
+        let beside = self.settings.plugin_dir.join(format!(".{name}.new"));
+        self.publish(name, bytes, by, || {
+            admit()?;
+            let mut written = std::fs::File::create(&beside)?;
+            std::io::Write::write_all(&mut written, bytes)?;
+            written.sync_all()?;
+            std::fs::rename(&beside, &file)
+        })
+    }
+
+    /// What these bytes are with the settings of today.
+    pub(super) fn recipe(&self, name: &str, bytes: &[u8]) -> (Recipe, PluginVersion) {
+        let settings = self.settings.plugin_settings.get(name).cloned().unwrap_or_default();
+        let recipe = Recipe { component: digest_of(bytes), settings };
+        let version = PluginVersion { name: name.to_owned(), digest: recipe.digest().0 };
+        (recipe, version)
+    }
+
+    /// Compiles a version, tries it and makes it durable.
+    pub(super) fn prepare(
+        &self,
+        version: &PluginVersion,
+        recipe: &Recipe,
+        bytes: &[u8],
+    ) -> Result<Plugin, PublishError> {
+        let cached = lock(&self.compiled).find(&recipe.component);
+        let compiled = match cached {
+            Some(compiled) => compiled,
+            None => Arc::new(self.compiler.compile(&recipe.component, bytes, &self.settings.limits)?),
+        };
+        let plugin = self.plugin(version.clone(), compiled, recipe.settings.clone());
+        plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
+        for sample in plugin.samples.all() {
+            let failed = |fault| LoadError::Records { stream: sample.stream.clone(), fault: format!("{fault}") };
+            plugin.try_with(&sample).map_err(failed)?;
+        }
+        self.store.put(&recipe.component, bytes)?;
+        if let (digest, Some(text)) = recipe.digest() {
+            self.store.put_recipe(&digest, &text)?;
+        }
+        Ok(plugin)
+    }
+
+    /// One publication at a time, until it is dropped.
+    pub(super) fn publishing(&self) -> MutexGuard<'_, ()> {
+        lock(&self.publishing)
+    }
+
+    /// The version that rules, canaries apart.
+    pub(super) fn ruling(&self, name: &str) -> Option<PluginVersion> {
+        lock(&self.current).get(name).cloned()
+    }
+
+    pub(super) fn keep_compiled(&self, component: &str, compiled: Arc<Compiled>) {
+        lock(&self.compiled).keep(component, compiled);
+    }
+
+    /// What runs beside a plugin.
+    pub(super) fn beside(&self, name: &str) -> Arc<Beside> {
+        self.shared(name).beside
+    }
+
+    /// What runs beside any plugin.
+    pub(super) fn besides(&self) -> Vec<Arc<Beside>> {
+        lock(&self.shared).values().map(|shared| Arc::clone(&shared.beside)).collect()
+    }
+
+    /// A component that was kept.
+    pub(super) fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.find(digest)
     }
 
     /// Whether a version of this plugin rules.
@@ -365,22 +490,34 @@ impl Registry {
     }
 
     fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>, settings: Vec<(String, String)>) -> Plugin {
-        let limits = self.settings.limits.clone();
-        let mut shared = lock(&self.shared);
-        let (meter, samples) = shared.entry(version.name.clone()).or_insert_with(|| {
-            let meter = Meter::new(limits.log_bytes_per_minute);
-            (Arc::new(meter), Arc::new(Samples::new(self.settings.trial_records)))
-        });
+        let Shared { meter, samples, beside } = self.shared(&version.name);
         Plugin {
             label: label(&version),
             metrics: self.telemetry.plugin(&version.name),
-            meter: Arc::clone(meter),
-            samples: Arc::clone(samples),
+            memory_peak_bytes: Gauge::default(),
+            meter,
+            voice: Voice::Aloud,
+            samples,
+            beside: Some(beside),
             settings,
             version,
             compiled,
-            limits,
+            limits: self.settings.limits.clone(),
         }
+    }
+
+    fn shared(&self, name: &str) -> Shared {
+        if let Some(known) = lock(&self.shared).get(name) {
+            return known.clone();
+        }
+        let settings = &self.settings;
+        let (runs, changed) = (Arc::clone(&self.runs_beside), self.changed.clone());
+        let shared = Shared {
+            meter: Arc::new(Meter::new(settings.limits.log_bytes_per_minute)),
+            samples: Arc::new(Samples::new(settings.trial_records)),
+            beside: Arc::new(Beside::new(settings.double_run, runs, self.telemetry.plugin(name), changed)),
+        };
+        lock(&self.shared).entry(name.to_owned()).or_insert(shared).clone()
     }
 }
 

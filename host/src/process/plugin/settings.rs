@@ -19,6 +19,10 @@ pub struct Settings {
     pub compiler: Option<PathBuf>,
     /// Recent records that a new version is tried with; 0: none are kept.
     pub trial_records: usize,
+    /// One batch of each plugin in this time is run twice and compared; none: no batch is.
+    pub double_run: Option<Duration>,
+    /// Time in which a canary has its share once.
+    pub canary_period: Duration,
     /// What `configure` is told, by plugin name: names and values.
     pub plugin_settings: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -33,6 +37,10 @@ impl Settings {
             compiled_dir: None,
             compiler: None,
             trial_records: 100,
+            // A batch in ten seconds costs nothing that could be measured, and finds what differs often within minutes.
+            double_run: Some(Duration::from_secs(10)),
+            // Each turn cuts an object; two in half a minute are few beside the objects of a busy stream.
+            canary_period: Duration::from_secs(30),
             plugin_settings: BTreeMap::new(),
         }
     }

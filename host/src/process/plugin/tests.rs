@@ -1,5 +1,6 @@
 //! The plugin host with real guests: what they may do, what they do anyway, and how they are replaced.
 
+mod beside;
 mod hostile;
 mod loading;
 mod outcomes;
@@ -26,6 +27,7 @@ struct Rig {
     folder: TempDir,
     settings: Settings,
     telemetry: Arc<Telemetry>,
+    clock: Arc<ManualClock>,
 }
 
 impl Rig {
@@ -34,7 +36,7 @@ impl Rig {
         let mut settings = Settings::new(folder.path().join("plugins"), folder.path().join("store"));
         settings.limits = tight();
         fs::create_dir(&settings.plugin_dir).unwrap();
-        Self { folder, settings, telemetry: Telemetry::new() }
+        Self { folder, settings, telemetry: Telemetry::new(), clock: Arc::new(ManualClock::at(7)) }
     }
 
     /// Puts a guest's file into the plugin folder under a name.
@@ -53,7 +55,7 @@ impl Rig {
     }
 
     fn start(&self) -> Arc<PluginHost> {
-        PluginHost::start(self.settings.clone(), Arc::clone(&self.telemetry), Arc::new(ManualClock::at(7))).unwrap()
+        PluginHost::start(self.settings.clone(), Arc::clone(&self.telemetry), self.clock.clone()).unwrap()
     }
 }
 
