@@ -69,9 +69,10 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
     Ok(content)
 }
 
-/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising.
+/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
+/// there is nothing to leave out.
 pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
-    if aside.is_empty() {
+    if aside.is_empty() || !chain.runs_plugins() {
         return chain.apply(batch);
     }
     let mut parts = Vec::new();

@@ -90,6 +90,11 @@ impl Chain {
         self.steps.iter().all(|step| matches!(step, Step::AppendDelimiter(delimiter) if delimiter.is_empty()))
     }
 
+    /// True when code that is not ours runs over the records.
+    pub fn runs_plugins(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Plugin { .. }))
+    }
+
     /// Processes a batch. Blocks for as long as the plugins' limits allow; the same batch gives the same answer.
     pub fn apply(&self, batch: Batch) -> Transformed {
         let mut flow = Flow::new(&batch);
