@@ -294,6 +294,28 @@ pub enum Origins {
     Inputs(Vec<u32>),
 }
 
+/// What became of the calls of a plugin over one batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ran {
+    /// There was none: no plugin is set up, or no record was left for it.
+    #[default]
+    Nothing,
+    /// At least one call was answered, whatever was said of the records.
+    Through(PluginVersion),
+    /// Every call faulted: no record came through.
+    Faulted(PluginVersion),
+}
+
+impl Ran {
+    /// Of calls over parts of one batch: one that was answered tells that the plugin works.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, other) | (Self::Faulted(_), other @ Self::Through(_)) => other,
+            (known, _) => known,
+        }
+    }
+}
+
 /// What processing made of one [`Batch`]: every input is an output, a drop or a rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transformed {
@@ -313,6 +335,8 @@ pub struct Transformed {
     pub dropped_count: u64,
     /// Their bytes.
     pub dropped_bytes: u64,
+    /// Whether the plugin works.
+    pub ran: Ran,
 }
 
 impl Transformed {

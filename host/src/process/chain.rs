@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::definition::{Definition, Processor};
 use crate::process::delimiter;
 use crate::process::plugin::{LoadError, Made, Plugin, PluginHost, Refused, Stage, StoreError};
-use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Records, Rejected, Transformed};
+use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Ran, Records, Rejected, Transformed};
 
 /// Processors in Firehose's order.
 #[derive(Debug)]
@@ -102,6 +102,7 @@ impl Chain {
             match step {
                 Step::Plugin { plugin, lambda_arn, retries } => {
                     let made = plugin.apply(&self.stream, *retries, &flow.records, &flow.arrived_ms(&batch.arrived_ms));
+                    flow.ran(&made, plugin.version());
                     if let Made::Changed(stage) = made {
                         flow.step(&batch, stage, lambda_arn, plugin.version());
                     }
@@ -144,11 +145,20 @@ struct Flow {
     /// Inputs of the batch, not of the step before.
     origins: Origins,
     rejected: Vec<Rejected>,
+    ran: Ran,
 }
 
 impl Flow {
     fn new(batch: &Batch) -> Self {
-        Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new() }
+        Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new(), ran: Ran::Nothing }
+    }
+
+    /// Notes how the calls of the next plugin ended. One that faulted leaves nothing for those behind it.
+    fn ran(&mut self, made: &Made, version: &PluginVersion) {
+        if !self.records.is_empty() {
+            let faulted = matches!(made, Made::Changed(stage) if stage.faulted);
+            self.ran = if faulted { Ran::Faulted(version.clone()) } else { Ran::Through(version.clone()) };
+        }
     }
 
     fn origin(&self, at: usize) -> u32 {
@@ -167,7 +177,7 @@ impl Flow {
     }
 
     fn step(&mut self, batch: &Batch, stage: Stage, lambda_arn: &str, version: &PluginVersion) {
-        let Stage { records, origins, refused } = stage;
+        let Stage { records, origins, refused, faulted: _ } = stage;
         let reject = |refused: Refused| {
             let input = self.origin(refused.input as usize) as usize;
             Rejected {
@@ -259,6 +269,7 @@ impl Flow {
             outputs: self.records,
             origins: self.origins,
             rejected: self.rejected,
+            ran: self.ran,
         }
     }
 }

@@ -166,11 +166,7 @@ fn code(code: String) -> Cow<'static, str> {
 }
 
 /// Finds what is wrong about single inputs, and what the plugin itself failed.
-fn judge(
-    outcomes: &mut [u8],
-    inputs: &[u32],
-    reasons: Vec<Reason>,
-) -> (Vec<(u32, Cow<'static, str>, String)>, bool) {
+fn judge(outcomes: &mut [u8], inputs: &[u32], reasons: Vec<Reason>) -> (Vec<(u32, Cow<'static, str>, String)>, bool) {
     let mut refused = Vec::new();
     let mut stray_outputs = false;
     let mut reasons = reasons.into_iter().peekable();
@@ -267,8 +263,7 @@ mod tests {
     #[test]
     fn what_is_wrong_about_one_input_costs_that_input_alone() {
         let mut mixed = answer(&[KEEP, REPLACE, DROP, FAIL, 7, KEEP, FAIL], &[("a", 0), ("b", 2)]);
-        mixed.reasons =
-            vec![reason(6, "", &"ö".repeat(REASON_BYTES)), reason(3, "", "no")];
+        mixed.reasons = vec![reason(6, "", &"ö".repeat(REASON_BYTES)), reason(3, "", "no")];
         let Verdict::Mixed(checked) = check(mixed, 7, &Limits::default()).unwrap() else { panic!("mixed") };
         let codes: Vec<_> = checked.refused.iter().map(|(input, code, _)| (*input, &**code)).collect();
         assert_eq!(codes, [(0, INVALID), (1, MISSING), (2, INVALID), (3, FAILED), (4, INVALID), (6, FAILED)]);

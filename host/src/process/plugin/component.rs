@@ -58,7 +58,9 @@ pub enum LoadError {
     #[error("the engine refuses it: {0}")]
     Invalid(String),
     /// It wants something that plugins do not get.
-    #[error("it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2")]
+    #[error(
+        "it imports {0}, and plugins may import hydrant:transform/log and, answered with nothing, the base of WASI 0.2"
+    )]
     Import(String),
     /// It was built for another version of the world.
     #[error("it was built for {found}, and this host speaks {TRANSFORM}")]
@@ -84,9 +86,7 @@ impl LoadError {
             Self::NoWorld => "build it with a Hydrant SDK; in Rust: hydrant_plugin::plugin!(transform)",
             Self::Encode(_) => "build for a target without WASI, such as wasm32-unknown-unknown",
             Self::Invalid(_) => "copy the file again; if that does not help, build without experimental features",
-            Self::Import(_) => {
-                "remove what needs it (HTTP, for instance), and build with a Hydrant SDK"
-            }
+            Self::Import(_) => "remove what needs it (HTTP, for instance), and build with a Hydrant SDK",
             Self::Version { .. } => "build it with the SDK of this host's release",
             Self::MissingExport(_) => {
                 "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports"

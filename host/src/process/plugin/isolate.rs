@@ -31,7 +31,11 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
         let left = recovery_ends.map_or(limits.deadline, |end| end.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             let message = format!("{plugin} left no time: its faults in this batch took {:?}", limits.recovery);
-            parts.push(Part { inputs, attempts, fate: Fate::Refused(FUNCTION_ERROR.into(), message, Repeatable(false)) });
+            parts.push(Part {
+                inputs,
+                attempts,
+                fate: Fate::Refused(FUNCTION_ERROR.into(), message, Repeatable(false)),
+            });
             continue;
         }
         let call = plugin.call(stream, left.min(limits.deadline), output_bytes);
@@ -60,7 +64,11 @@ pub(super) fn run(plugin: &Plugin, stream: &str, retries: u32, records: &Records
                     _ => {
                         let message = format!("{plugin} {fault}");
                         let repeatable = Repeatable(fault.is_repeatable());
-                        parts.push(Part { inputs, attempts, fate: Fate::Refused(fault.code().into(), message, repeatable) });
+                        parts.push(Part {
+                            inputs,
+                            attempts,
+                            fate: Fate::Refused(fault.code().into(), message, repeatable),
+                        });
                     }
                 }
             }

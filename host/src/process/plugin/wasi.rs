@@ -93,7 +93,8 @@ pub(super) fn add(linker: &mut Linker<Host>, component: &Component) -> wasmtime:
             "wasi:clocks/wall-clock" => wall_clock(&mut interface)?,
             "wasi:filesystem/types" => filesystem(&mut interface)?,
             "wasi:filesystem/preopens" => {
-                interface.func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?;
+                interface
+                    .func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?;
             }
             "wasi:io/error" => error(&mut interface)?,
             "wasi:io/poll" => poll(&mut interface)?,

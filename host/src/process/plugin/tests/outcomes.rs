@@ -1,7 +1,7 @@
 //! What an honest plugin can make of a record, and how the processors compose.
 
 use super::*;
-use crate::record::Origins;
+use crate::record::{Origins, Ran};
 
 fn bench_host() -> Arc<PluginHost> {
     let rig = Rig::new();
@@ -139,6 +139,44 @@ fn an_empty_batch_stays_empty() {
     let host = bench_host();
     let made = chain(&host, vec![plugin("bench"), delimiter("\n")]).apply(batch(&[""; 0]));
     assert!(made.outputs.is_empty() && made.rejected.is_empty() && made.inputs.is_empty());
+}
+
+/// Whether the plugin works, or only its records do not.
+#[test]
+fn faults_are_told_from_failures() {
+    let mut rig = Rig::new();
+    for (name, told) in [("abort", "abort"), ("fail", "fail"), ("lie", "lie-ends-open")] {
+        rig.configure(name, &[("do", told), ("when", "poison")]);
+        rig.install(name, "hostile");
+    }
+    let host = rig.start();
+    let ran = |name: &str, records: &[&str]| {
+        let ran = chain(&host, vec![plugin(name)]).apply(batch(records)).ran;
+        let version = host.current(name).unwrap();
+        match ran {
+            Ran::Nothing => "nothing",
+            Ran::Through(of) if of == version => "through",
+            Ran::Faulted(of) if of == version => "faulted",
+            other => panic!("{other:?}"),
+        }
+    };
+    for (name, records, expected) in [
+        ("abort", ["poison", "poison"].as_slice(), "faulted"),
+        ("abort", &["poison"], "faulted"),
+        ("abort", &["poison", "x", "poison"], "through"),
+        ("abort", &["x"], "through"),
+        ("abort", &[], "nothing"),
+        ("lie", &["poison", "poison"], "faulted"),
+        // What it fails on purpose is data.
+        ("fail", &["poison", "poison"], "through"),
+    ] {
+        assert_eq!(ran(name, records), expected, "{name} {records:?}");
+    }
+    assert_eq!(chain(&host, vec![delimiter("\n")]).apply(batch(&["a"])).ran, Ran::Nothing);
+    // A step behind one that left nothing is not asked.
+    let both = |names: [&str; 2]| chain(&host, names.map(plugin).into()).apply(batch(&["poison"])).ran;
+    assert_eq!(both(["abort", "fail"]), Ran::Faulted(host.current("abort").unwrap()));
+    assert_eq!(both(["fail", "abort"]), Ran::Through(host.current("fail").unwrap()));
 }
 
 /// Row P12: the same batch gives the same answer, to the byte.
