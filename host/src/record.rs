@@ -215,8 +215,43 @@ pub const FATAL_ATTEMPTS: u32 = 3;
 pub struct PluginVersion {
     /// File name without `.wasm`; the function name of the processor's `LambdaArn`.
     pub name: String,
-    /// SHA-256 of the component as published, lower-case hexadecimal.
+    /// SHA-256 of the component as published, lower-case hexadecimal; or the word of a [`StandIn`].
     pub digest: String,
+}
+
+impl PluginVersion {
+    /// `stand_in` at the place of the plugin `name`.
+    pub fn replaced(name: &str, stand_in: StandIn) -> Self {
+        Self { name: name.to_owned(), digest: stand_in.as_str().to_owned() }
+    }
+
+    /// What works in place of the plugin, if anything does.
+    pub fn stand_in(&self) -> Option<StandIn> {
+        StandIn::ALL.into_iter().find(|stand_in| self.digest == stand_in.as_str())
+    }
+}
+
+/// What works in place of a plugin that keeps failing. Stands in epochs where a digest would, so that a replay makes
+/// the same of the same records; no SHA-256 in hexadecimal is such a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// Every record goes to the error output.
+    DeadLetter,
+    /// Every record goes on as it is.
+    PassThrough,
+}
+
+impl StandIn {
+    /// Both, in the order in which they are counted.
+    pub const ALL: [Self; 2] = [Self::DeadLetter, Self::PassThrough];
+
+    /// The word in journals, error outputs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "dead-letter",
+            Self::PassThrough => "pass-through",
+        }
+    }
 }
 
 /// From which record on a definition version and plugin versions rule: what makes a replay use the same code.

@@ -242,7 +242,7 @@ impl Runner {
                 return Ok(Ahead::LookAgain(LOOK_FOR_MEMORY));
             }
             let Some((chain, until)) = self.chain().await? else { return Ok(Ahead::LookAgain(LOOK_FOR_CODE)) };
-            let Some(batch) = self.read(until, chain.is_identity()).await? else { continue };
+            let Some(batch) = self.read(until, chain.runs_plugins()).await? else { continue };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
                 self.accept(chain.apply(batch)).await?;
@@ -256,12 +256,12 @@ impl Runner {
     }
 
     /// The next batch, ending before `until`; none when the range is damaged on disk and was skipped.
-    async fn read(&mut self, until: Sequence, identity: bool) -> Result<Option<Batch>, RunnerError> {
+    async fn read(&mut self, until: Sequence, runs_plugins: bool) -> Result<Option<Batch>, RunnerError> {
         match self.context.journal.read(self.stream, self.position, replay::READ_BYTES).await {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
                 match batch {
-                    Some(batch) if self.is_suspect() && !identity => self.suspect(batch).await.map(Some),
+                    Some(batch) if self.is_suspect() && runs_plugins => self.suspect(batch).await.map(Some),
                     other => Ok(other),
                 }
             }

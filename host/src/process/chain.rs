@@ -1,11 +1,13 @@
-//! The processors of one definition at given plugin versions. Refuses to run with another version than the epoch names.
+//! The processors of one definition at given plugin versions, or with what stands in for a plugin that keeps failing.
+//! Refuses to run with another version than the epoch names.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::definition::{Definition, Processor};
 use crate::process::delimiter;
 use crate::process::plugin::{LoadError, Made, Plugin, PluginHost, Refused, Stage, StoreError};
-use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Ran, Records, Rejected, Transformed};
+use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Ran, Records, Rejected, StandIn, Transformed};
 
 /// Processors in Firehose's order.
 #[derive(Debug)]
@@ -16,7 +18,17 @@ pub struct Chain {
 
 #[derive(Debug)]
 enum Step {
-    Plugin { plugin: Arc<Plugin>, lambda_arn: String, retries: u32 },
+    Plugin {
+        plugin: Arc<Plugin>,
+        lambda_arn: String,
+        retries: u32,
+    },
+    /// In place of a plugin: `version` names it and what is done instead.
+    StandIn {
+        stand_in: StandIn,
+        version: PluginVersion,
+        lambda_arn: String,
+    },
     AppendDelimiter(Vec<u8>),
 }
 
@@ -67,8 +79,11 @@ impl Chain {
                 Processor::Plugin { name, lambda_arn, retries } => {
                     let version = versions.next().filter(|version| version.name == *name);
                     let version = version.ok_or(ChainError::Epoch(definition.version))?;
-                    let plugin = host.load(version)?;
-                    Step::Plugin { plugin, lambda_arn: lambda_arn.clone(), retries: *retries }
+                    let lambda_arn = lambda_arn.clone();
+                    match version.stand_in() {
+                        Some(stand_in) => Step::StandIn { stand_in, version: version.clone(), lambda_arn },
+                        None => Step::Plugin { plugin: host.load(version)?, lambda_arn, retries: *retries },
+                    }
                 }
                 Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),
             });
@@ -87,7 +102,11 @@ impl Chain {
 
     /// True when records pass unchanged.
     pub fn is_identity(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step, Step::AppendDelimiter(delimiter) if delimiter.is_empty()))
+        self.steps.iter().all(|step| match step {
+            Step::AppendDelimiter(delimiter) => delimiter.is_empty(),
+            Step::StandIn { stand_in, .. } => *stand_in == StandIn::PassThrough,
+            Step::Plugin { .. } => false,
+        })
     }
 
     /// True when code that is not ours runs over the records.
@@ -107,6 +126,13 @@ impl Chain {
                         flow.step(&batch, stage, lambda_arn, plugin.version());
                     }
                 }
+                Step::StandIn { stand_in, version, lambda_arn } => {
+                    flow.ran(&Made::Unchanged, version);
+                    if *stand_in == StandIn::DeadLetter {
+                        let message = format!("not run: plugin {} kept failing and its breaker was open", version.name);
+                        flow.reject_rest(&batch, &message, 0, Some((version, lambda_arn)));
+                    }
+                }
                 Step::AppendDelimiter(delimiter) if delimiter.is_empty() => {}
                 Step::AppendDelimiter(delimiter) => flow.delimit(&batch, delimiter),
             }
@@ -117,24 +143,12 @@ impl Chain {
     /// Rejects a whole batch without running it, for `message`.
     pub fn reject(&self, batch: Batch, message: &str, attempts: u32) -> Transformed {
         let plugin = self.steps.iter().find_map(|step| match step {
-            Step::Plugin { plugin, lambda_arn, .. } => Some((plugin.version().clone(), lambda_arn.clone())),
+            Step::Plugin { plugin, lambda_arn, .. } => Some((plugin.version(), lambda_arn)),
+            Step::StandIn { version, lambda_arn, .. } => Some((version, lambda_arn)),
             Step::AppendDelimiter(_) => None,
         });
-        let rejected = (0..batch.records.len()).map(|at| Rejected {
-            sequence: batch.first + at as u64,
-            arrived_ms: batch.arrived_ms[at],
-            data: batch.records.payload().slice(batch.records.range(at)),
-            output: ErrorOutput::ProcessingFailed,
-            code: "Lambda.FunctionError".into(),
-            message: message.to_owned(),
-            attempts,
-            lambda_arn: plugin.as_ref().map(|(_, lambda_arn)| lambda_arn.clone()),
-            plugin: plugin.as_ref().map(|(version, _)| version.clone()),
-            is_repeatable: true,
-        });
-        let rejected = rejected.collect();
         let mut flow = Flow::new(&batch);
-        flow.reject(batch.first, rejected);
+        flow.reject_rest(&batch, message, attempts, plugin);
         flow.finish(batch)
     }
 }
@@ -224,6 +238,24 @@ impl Flow {
         }
     }
 
+    /// Rejects every input that a record is left of, in the same words.
+    fn reject_rest(&mut self, batch: &Batch, message: &str, attempts: u32, plugin: Option<(&PluginVersion, &String)>) {
+        let reject = |input: usize| Rejected {
+            sequence: batch.first + input as u64,
+            arrived_ms: batch.arrived_ms[input],
+            data: batch.records.payload().slice(batch.records.range(input)),
+            output: ErrorOutput::ProcessingFailed,
+            code: "Lambda.FunctionError".into(),
+            message: message.to_owned(),
+            attempts,
+            lambda_arn: plugin.map(|(_, lambda_arn)| lambda_arn.clone()),
+            plugin: plugin.map(|(version, _)| version.clone()),
+            is_repeatable: true,
+        };
+        let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
+        self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
+    }
+
     fn delimit(&mut self, batch: &Batch, delimiter: &[u8]) {
         match delimiter::append(&self.records, delimiter) {
             Ok(records) => self.records = records,
@@ -241,8 +273,7 @@ impl Flow {
                     plugin: None,
                     is_repeatable: false,
                 };
-                let inputs: std::collections::BTreeSet<u32> =
-                    (0..self.records.len()).map(|at| self.origin(at)).collect();
+                let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
                 self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
             }
         }
