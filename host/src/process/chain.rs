@@ -76,7 +76,7 @@ impl Chain {
         let mut steps = Vec::with_capacity(definition.processors.len());
         for processor in &definition.processors {
             steps.push(match processor {
-                Processor::Plugin { name, lambda_arn, retries } => {
+                Processor::Plugin { name, lambda_arn, retries, .. } => {
                     let version = versions.next().filter(|version| version.name == *name);
                     let version = version.ok_or(ChainError::Epoch(definition.version))?;
                     let lambda_arn = lambda_arn.clone();

@@ -31,7 +31,7 @@ impl Rig {
         let disk = SimDisk::new(3);
         let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
         let mut wanted = definition(1 << 20, 900);
-        let processor = Processor::Plugin { name: "moody".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 };
+        let processor = through("moody", OnFailure::DeadLetter);
         wanted.processors = vec![processor];
         let stream = journal.create_stream(wanted).await.unwrap();
         journal.append(stream, input(), 1).await.unwrap();
