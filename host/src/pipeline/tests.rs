@@ -1,5 +1,6 @@
 //! The pipeline on a real journal and a destination in memory that fails on command.
 
+mod breakers;
 mod power_cuts;
 mod replays;
 

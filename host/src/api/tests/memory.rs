@@ -109,6 +109,7 @@ impl Backend for Memory {
             id: StreamId(state.made),
             metrics: StreamMetrics::default(),
             status: StreamStatus::Active,
+            breaker_open: Arc::default(),
             definition: Arc::new(definition),
         };
         let key = (stream.definition.account_id.clone(), stream.definition.name.clone());
