@@ -165,6 +165,20 @@ async fn the_policy_for_a_failing_plugin_is_a_parameter() {
         assert_eq!(shown.as_array().map(Vec::len), Some(6));
         assert_eq!(shown[5], parameter("OnPluginFailure", policy.as_str()));
     }
+    // Whether the plugin works is told to whoever asks for it, and to nobody else.
+    let describe = async |members: Value| {
+        let mut input = json!({"DeliveryStreamName": "s"});
+        input.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        rig.does("DescribeDeliveryStream", input).await
+    };
+    let state = |breaker: &str| json!({"Plugin": "clean", "OnPluginFailure": "Hold", "Breaker": breaker});
+    assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("closed"));
+    rig.memory.open_breaker(ACCOUNT, "s");
+    assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("open"));
+    for members in [json!({}), json!({"IncludePluginState": false}), json!({"IncludePluginState": "true"})] {
+        let members: Vec<String> = describe(members).await.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["DeliveryStreamDescription"]);
+    }
     let message = "OnPluginFailure must be one of DeadLetter, Hold, PassThrough.";
     for wrong in ["hold", "Drop", " Hold"] {
         refuses_members(members(wrong), message).await;

@@ -66,6 +66,12 @@ impl Memory {
         self.gate.opened.notify_one();
     }
 
+    pub(super) fn open_breaker(&self, account: &str, name: &str) {
+        let state = self.state.lock().unwrap();
+        let stream = &state.streams[&(account.to_owned(), name.to_owned())];
+        stream.breaker_open.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn set_status(&self, account: &str, name: &str, status: StreamStatus) {
         let mut state = self.state.lock().unwrap();
         let stream = state.streams.get_mut(&(account.to_owned(), name.to_owned())).unwrap();
