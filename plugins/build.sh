@@ -7,7 +7,9 @@ cd "$(dirname "$0")" # where .cargo/config.toml holds for
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS # they would replace the target features of .cargo/config.toml
 cargo build --quiet --locked --release --target wasm32-unknown-unknown --target-dir "$directory/build"
 for built in "$directory"/build/wasm32-unknown-unknown/release/*.wasm; do
+    # Cargo writes hyphens as underscores; a stream names the plugin as its crate is named.
+    name=$(basename "$built" | tr _ -)
     # Renamed into place: a host that watches the directory never sees half a file.
-    cp "$built" "$directory/.$(basename "$built").new"
-    mv "$directory/.$(basename "$built").new" "$directory/$(basename "$built")"
+    cp "$built" "$directory/.$name.new"
+    mv "$directory/.$name.new" "$directory/$name"
 done

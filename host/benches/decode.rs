@@ -167,6 +167,7 @@ fn api(authentication: Authentication) -> Arc<Api> {
         definition: Arc::new(definition),
         metrics: StreamMetrics::default(),
         status: StreamStatus::Active,
+        breaker_open: Arc::default(),
     });
     let settings = Settings {
         authentication,

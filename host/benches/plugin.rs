@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Definition, Processor, S3Destination};
+use hydrant::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
 use hydrant::process::Chain;
 use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
@@ -120,7 +120,12 @@ fn batch(count: usize) -> Batch {
 }
 
 fn chain(host: &PluginHost, name: &str) -> Chain {
-    let processor = Processor::Plugin { name: name.to_owned(), lambda_arn: String::new(), retries: 0 };
+    let processor = Processor::Plugin {
+        name: name.to_owned(),
+        lambda_arn: String::new(),
+        retries: 0,
+        on_failure: OnFailure::default(),
+    };
     let definition = Definition {
         account_id: String::new(),
         name: "bench".to_owned(),

@@ -82,10 +82,54 @@ pub enum Processor {
         lambda_arn: String,
         /// `NumberOfRetries`.
         retries: u32,
+        /// `OnPluginFailure`.
+        #[serde(default)]
+        on_failure: OnFailure,
     },
     /// Appends this after each delivered record.
     AppendDelimiter {
         /// The delimiter, a newline unless given.
         delimiter: String,
     },
+}
+
+/// What happens to records while a plugin keeps failing: `OnPluginFailure`, an extension of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// They go to the error output, as with Firehose.
+    #[default]
+    DeadLetter,
+    /// They stay in the journal until the plugin works.
+    Hold,
+    /// They are delivered as they came.
+    PassThrough,
+}
+
+impl OnFailure {
+    /// All of them, in the order in which messages name them.
+    pub const ALL: [Self; 3] = [Self::DeadLetter, Self::Hold, Self::PassThrough];
+
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "DeadLetter",
+            Self::Hold => "Hold",
+            Self::PassThrough => "PassThrough",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Journals hold definitions from before there was a choice.
+    #[test]
+    fn a_plugin_without_a_policy_has_firehoses_own() {
+        let text = r#"{"type":"plugin","name":"clean","lambda_arn":"arn","retries":3}"#;
+        let read: Processor = serde_json::from_str(text).unwrap();
+        let Processor::Plugin { on_failure, .. } = read else { panic!("a plugin") };
+        assert_eq!(on_failure, OnFailure::DeadLetter);
+    }
 }

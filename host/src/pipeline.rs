@@ -3,8 +3,10 @@
 //! The only place that knows every stage. Refuses to do any stage's work.
 
 mod backend;
+mod breaker;
 mod budget;
 mod delivery;
+mod guard;
 mod history;
 mod replay;
 mod runner;

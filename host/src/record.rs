@@ -215,8 +215,43 @@ pub const FATAL_ATTEMPTS: u32 = 3;
 pub struct PluginVersion {
     /// File name without `.wasm`; the function name of the processor's `LambdaArn`.
     pub name: String,
-    /// SHA-256 of the component as published, lower-case hexadecimal.
+    /// SHA-256 of the component as published, lower-case hexadecimal; or the word of a [`StandIn`].
     pub digest: String,
+}
+
+impl PluginVersion {
+    /// `stand_in` at the place of the plugin `name`.
+    pub fn replaced(name: &str, stand_in: StandIn) -> Self {
+        Self { name: name.to_owned(), digest: stand_in.as_str().to_owned() }
+    }
+
+    /// What works in place of the plugin, if anything does.
+    pub fn stand_in(&self) -> Option<StandIn> {
+        StandIn::ALL.into_iter().find(|stand_in| self.digest == stand_in.as_str())
+    }
+}
+
+/// What works in place of a plugin that keeps failing. Stands in epochs where a digest would, so that a replay makes
+/// the same of the same records; no SHA-256 in hexadecimal is such a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// Every record goes to the error output.
+    DeadLetter,
+    /// Every record goes on as it is.
+    PassThrough,
+}
+
+impl StandIn {
+    /// Both, in the order in which they are counted.
+    pub const ALL: [Self; 2] = [Self::DeadLetter, Self::PassThrough];
+
+    /// The word in journals, error outputs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "dead-letter",
+            Self::PassThrough => "pass-through",
+        }
+    }
 }
 
 /// From which record on a definition version and plugin versions rule: what makes a replay use the same code.
@@ -294,6 +329,28 @@ pub enum Origins {
     Inputs(Vec<u32>),
 }
 
+/// What became of the calls of a plugin over one batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ran {
+    /// There was none: no plugin is set up, or no record was left for it.
+    #[default]
+    Nothing,
+    /// At least one call was answered, whatever was said of the records.
+    Through(PluginVersion),
+    /// Every call faulted: no record came through.
+    Faulted(PluginVersion),
+}
+
+impl Ran {
+    /// Of calls over parts of one batch: one that was answered tells that the plugin works.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, other) | (Self::Faulted(_), other @ Self::Through(_)) => other,
+            (known, _) => known,
+        }
+    }
+}
+
 /// What processing made of one [`Batch`]: every input is an output, a drop or a rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transformed {
@@ -313,6 +370,8 @@ pub struct Transformed {
     pub dropped_count: u64,
     /// Their bytes.
     pub dropped_bytes: u64,
+    /// Whether the plugin works.
+    pub ran: Ran,
 }
 
 impl Transformed {

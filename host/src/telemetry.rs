@@ -4,6 +4,8 @@
 //! Names are a promise: `hydrant_<stage>_<noun>_<unit>[_total]`. Labels come from small sets only: stream, plugin,
 //! and words fixed in this code. Refuses to log, to aggregate over time, and to be read by a stage.
 
+mod breakers;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,8 +16,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+pub use breakers::{BreakerMetrics, StreamBreaker};
+
+use breakers::Breakers;
+
 /// Label of everything counted per stream.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct StreamLabel {
     /// Account that owns the stream.
     pub account: String,
@@ -92,6 +98,8 @@ pub struct StreamMetrics {
     pub delivery_retries: Counter,
     /// Age of the oldest record not yet delivered, milliseconds; 0 when there is none.
     pub freshness_ms: Gauge<i64>,
+    /// The breaker of its plugin.
+    pub breaker: StreamBreaker,
 }
 
 /// One plugin's counters.
@@ -177,6 +185,7 @@ pub struct Telemetry {
     registry: Registry,
     streams: Streams,
     plugins: Plugins,
+    breakers: Breakers,
     /// The journal's counters.
     pub journal: JournalMetrics,
 }
@@ -226,7 +235,8 @@ impl Telemetry {
         registry.register("journal_refused_requests", "Puts refused for want of room", journal.refused.clone());
         let streams = Streams::register(&mut registry);
         let plugins = Plugins::register(&mut registry);
-        Arc::new(Self { registry, streams, plugins, journal })
+        let breakers = Breakers::register(&mut registry);
+        Arc::new(Self { registry, streams, plugins, breakers, journal })
     }
 
     /// The counters of one stream. Fetch once, keep.
@@ -247,10 +257,11 @@ impl Telemetry {
             delivered_objects: self.streams.delivered_objects.get_or_create_owned(&label),
             delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
             freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
+            breaker: self.breakers.of(label),
         }
     }
 
-    /// Forgets a deleted stream, so that labels stay bounded by what exists.
+    /// Forgets a deleted stream, so that labels stay bounded by what exists. Its breaker is forgotten where it is held.
     pub fn forget_stream(&self, account: &str, stream: &str) {
         let label = StreamLabel { account: account.to_owned(), stream: stream.to_owned() };
         for (records, bytes) in &self.streams.volumes {

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken expectation is the test's failure")]
 
 mod bad_input;
+mod breakers;
 mod crash;
 mod examples;
 mod full_disk;

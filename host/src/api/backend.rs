@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 
@@ -26,6 +27,8 @@ pub struct Stream {
     pub metrics: StreamMetrics,
     /// Whether puts are taken.
     pub status: StreamStatus,
+    /// Whether its plugin keeps failing and is let be.
+    pub breaker_open: Arc<AtomicBool>,
 }
 
 /// `DeliveryStreamStatus`, as far as this host knows it: creation is immediate.

@@ -193,10 +193,7 @@ impl Api {
         let find = || self.backend.find(account, name).ok_or_else(|| error::stream_not_found(account, name));
         match operation {
             Operation::ListDeliveryStreams => Ok(text(&control::list_answer(document, &self.backend.list(account)))),
-            Operation::DescribeDeliveryStream => {
-                let stream = find()?;
-                Ok(text(&control::describe_answer(document, &stream.definition, stream.status)))
-            }
+            Operation::DescribeDeliveryStream => Ok(text(&control::describe_answer(document, &*find()?))),
             Operation::ListTagsForDeliveryStream => Ok(text(&control::list_tags_answer(&find()?.definition, document))),
             Operation::PutRecord | Operation::PutRecordBatch => Err(error::unknown_operation()),
             changing => self.change(changing, account, name, document).await,

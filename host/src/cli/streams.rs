@@ -31,12 +31,16 @@ pub(super) async fn streams(console: &Console, client: &Client) -> Result<(), Fa
 
 /// Shows one stream.
 pub(super) async fn describe(console: &Console, client: &Client, name: &str) -> Result<(), Failure> {
-    let answer = client.call(Operation::Describe, &json!({ "DeliveryStreamName": name })).await?;
+    let input = json!({ "DeliveryStreamName": name, "IncludePluginState": true });
+    let answer = client.call(Operation::Describe, &input).await?;
     if console.is_json() {
         return console.say_json(&answer);
     }
     let mut rows = Vec::new();
     flatten("", &answer["DeliveryStreamDescription"], &mut rows);
+    if let Some(state) = answer.get("PluginState") {
+        flatten("PluginState", state, &mut rows);
+    }
     console.say(&table(&rows))
 }
 
@@ -156,7 +160,13 @@ mod tests {
                 (200, json!({ "DeliveryStreamNames": ["c"], "HasMoreDeliveryStreams": false }))
             }
             ("DescribeDeliveryStream", _, Some("b")) => error("ResourceNotFoundException", "Firehose b not found."),
-            ("DescribeDeliveryStream", _, Some(name)) => (200, description(name)),
+            ("DescribeDeliveryStream", _, Some(name)) => {
+                let mut answer = description(name);
+                if input["IncludePluginState"] == json!(true) {
+                    answer["PluginState"] = json!({ "Plugin": "orders", "OnPluginFailure": "Hold", "Breaker": "open" });
+                }
+                (200, answer)
+            }
             ("DeleteDeliveryStream", _, Some("a")) => (200, json!({})),
             _ => error("UnknownOperationException", "not in the script"),
         }
@@ -199,13 +209,17 @@ Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration.Process
 Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration.Processors[0].Parameters.LambdaArn  arn:…:orders
 Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration.Processors[1].Type           AppendDelimiterToRecord
 Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration.Processors[1].Parameters.Delimiter  \\\\n
+PluginState.Plugin orders
+PluginState.OnPluginFailure Hold
+PluginState.Breaker open
 ";
         let words = |text: &str| -> Vec<String> {
             text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
         };
         assert_eq!(words(&said(Format::Human, "a").await.expect("a description")), words(expected));
         let json: Value = serde_json::from_str(&said(Format::Json, "a").await.expect("JSON")).expect("JSON");
-        assert_eq!(json, description("a"));
+        assert_eq!(json["DeliveryStreamDescription"], description("a")["DeliveryStreamDescription"]);
+        assert_eq!(json["PluginState"]["Breaker"], "open");
     }
 
     #[tokio::test]

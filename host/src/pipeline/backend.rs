@@ -85,6 +85,7 @@ impl Backend for PipelineBackend {
         self.context.journal.delete_stream(running.handle().id).await.map_err(unavailable)?;
         self.streams.remove(account, name);
         self.telemetry.forget_stream(account, name);
+        running.handle().metrics.breaker.forget();
         Ok(())
     }
 }

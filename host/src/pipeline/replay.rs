@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
 use crate::record::{
-    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Records, Rejected, Seal, Sequence, Transformed,
+    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Seal, Sequence, Transformed,
 };
 
 use super::history::{History, HistoryError};
@@ -69,9 +69,10 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
     Ok(content)
 }
 
-/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising.
+/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
+/// there is nothing to leave out.
 pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
-    if aside.is_empty() {
+    if aside.is_empty() || !chain.runs_plugins() {
         return chain.apply(batch);
     }
     let mut parts = Vec::new();
@@ -127,12 +128,14 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
     let mut inputs = Vec::new();
     let mut rejected: Vec<Rejected> = Vec::new();
     let (mut dropped_count, mut dropped_bytes) = (0, 0);
+    let mut ran = Ran::Nothing;
     for part in &parts {
         let shift = u32::try_from(part.inputs.start - batch.first).unwrap_or(u32::MAX);
         inputs.extend((0..part.outputs.len()).map(|at| u32::try_from(part.input_of(at)).unwrap_or(u32::MAX) + shift));
         rejected.extend_from_slice(&part.rejected);
         dropped_count += part.dropped_count;
         dropped_bytes += part.dropped_bytes;
+        ran = ran.or(part.ran.clone());
     }
     let outputs: Vec<&Records> = parts.iter().map(|part| &part.outputs).collect();
     Transformed {
@@ -144,6 +147,7 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
         rejected,
         dropped_count,
         dropped_bytes,
+        ran,
     }
 }
 
@@ -190,6 +194,18 @@ pub(crate) fn unrepeatable(transformed: &Transformed) -> Vec<Range<Sequence>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::PluginVersion;
+
+    /// What is set aside says nothing about the plugin; the rest does.
+    #[test]
+    fn one_answered_call_tells_that_the_plugin_works() {
+        let version = || PluginVersion { name: "p".into(), digest: "d".into() };
+        let (faulted, through) = (|| Ran::Faulted(version()), || Ran::Through(version()));
+        assert_eq!(Ran::Nothing.or(faulted()).or(Ran::Nothing), faulted());
+        assert_eq!(faulted().or(through()), through());
+        assert_eq!(through().or(faulted()).or(Ran::Nothing), through());
+        assert_eq!(faulted().or(faulted()), faulted());
+    }
 
     #[test]
     fn what_was_settled_keeps_its_fate() {

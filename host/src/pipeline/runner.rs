@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -27,6 +27,7 @@ use crate::telemetry::StreamMetrics;
 use super::Context;
 use super::budget::{Budget, Share};
 use super::delivery::{Delivery, Ended, Held};
+use super::guard::{Guard, Weighed};
 use super::history::{History, HistoryError};
 use super::{is_true, replay, work};
 
@@ -61,6 +62,8 @@ pub(crate) struct Signals {
     pub(crate) cancelled: watch::Receiver<bool>,
     /// Arrival of the oldest record not yet delivered; 0 when there is none.
     pub(crate) oldest_ms: Arc<AtomicU64>,
+    /// Whether the plugin keeps failing and is let be.
+    pub(crate) breaker_open: Arc<AtomicBool>,
 }
 
 /// Why a stream stopped.
@@ -122,6 +125,10 @@ pub(crate) struct Runner {
     current: Option<Arc<Chain>>,
     /// The plugins that made what is accumulated.
     accumulated: Vec<PluginVersion>,
+    /// Says whether the plugin of new records is run.
+    guard: Guard,
+    /// Arrival of the oldest record that is held because nothing came through its plugin, milliseconds since 1970.
+    held_ms: Option<u64>,
     /// Said once per hold, not per look.
     holding: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
@@ -143,8 +150,10 @@ impl Runner {
         let durable_end = context.journal.durable_end(state.id)?;
         let replay_end = state.marks.values().copied().max().unwrap_or(0);
         let aside = replay::aside(&state.attempts, replay_end.max(state.open_from));
-        let history = Arc::new(History::new(state.definitions, state.epochs, aside));
         let definition = Arc::clone(&signals.definition.borrow());
+        let (counted, breaker_open) = (metrics.breaker.clone(), Arc::clone(&signals.breaker_open));
+        let guard = Guard::new(&definition, state.epochs.last(), counted, breaker_open);
+        let history = Arc::new(History::new(state.definitions, state.epochs, aside));
         let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
         let mut runner = Self {
             stream: state.id,
@@ -162,6 +171,8 @@ impl Runner {
             plugins_changed: context.plugins.changed(),
             current: None,
             accumulated: Vec::new(),
+            guard,
+            held_ms: None,
             holding: false,
             in_flight: FuturesOrdered::new(),
             deliveries: JoinSet::new(),
@@ -194,7 +205,7 @@ impl Runner {
                 Some(processed) = self.in_flight.next() => {
                     let processed = processed?;
                     self.note_survival(processed.inputs.end).await?;
-                    if self.settle(&processed).await? {
+                    if self.weigh(&processed) && self.settle(&processed).await? {
                         self.accept(processed).await?;
                     }
                 }
@@ -206,7 +217,7 @@ impl Runner {
                 changed = self.durable_end.changed(), if caught_up => {
                     if changed.is_err() { return Ok(()) }
                 }
-                _ = self.plugins_changed.changed() => self.current = None,
+                _ = self.plugins_changed.changed() => self.follow_plugin(),
                 changed = self.signals.definition.changed() => {
                     if changed.is_err() { return Ok(()) }
                 }
@@ -225,8 +236,16 @@ impl Runner {
         let definition = Arc::clone(&self.signals.definition.borrow_and_update());
         self.history.add_definition(Arc::clone(&definition));
         self.accumulator.update(&definition.destination);
+        self.guard.follow(&definition);
         self.definition = definition;
         self.current = None;
+    }
+
+    fn follow_plugin(&mut self) {
+        self.current = None;
+        if let Some(published) = self.guard.plugin().and_then(|name| self.context.plugins.current(name)) {
+            self.guard.published(&published);
+        }
     }
 
     /// Reads as far as queues and memory allow.
@@ -237,15 +256,18 @@ impl Runner {
                 self.note_progress();
                 return Ok(Ahead::CaughtUp);
             }
-            let most_calls = if self.is_suspect() { 1 } else { CALLS_IN_FLIGHT };
+            let most_calls = if self.is_suspect() || self.guard.most_records().is_some() { 1 } else { CALLS_IN_FLIGHT };
             if self.deliveries.len() >= PENDING_DELIVERIES || self.in_flight.len() >= most_calls {
                 return Ok(Ahead::Busy);
             }
             if self.context.budget.is_over() || self.unencoded.is_over() {
                 return Ok(Ahead::LookAgain(LOOK_FOR_MEMORY));
             }
-            let Some((chain, until)) = self.chain().await? else { return Ok(Ahead::LookAgain(LOOK_FOR_CODE)) };
-            let Some(batch) = self.read(until, chain.is_identity()).await? else { continue };
+            let Some((chain, until)) = self.chain().await? else {
+                let pause = self.guard.pause(self.context.elapsed_ms());
+                return Ok(Ahead::LookAgain(pause.unwrap_or(LOOK_FOR_CODE)));
+            };
+            let Some(batch) = self.read(until, chain.runs_plugins()).await? else { continue };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
                 self.accept(chain.apply(batch)).await?;
@@ -259,12 +281,12 @@ impl Runner {
     }
 
     /// The next batch, ending before `until`; none when the range is damaged on disk and was skipped.
-    async fn read(&mut self, until: Sequence, identity: bool) -> Result<Option<Batch>, RunnerError> {
+    async fn read(&mut self, until: Sequence, runs_plugins: bool) -> Result<Option<Batch>, RunnerError> {
         match self.context.journal.read(self.stream, self.position, replay::READ_BYTES).await {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
                 match batch {
-                    Some(batch) if self.is_suspect() && !identity => self.suspect(batch).await.map(Some),
+                    Some(batch) if self.is_suspect() && runs_plugins => self.suspect(batch).await.map(Some),
                     other => Ok(other),
                 }
             }
@@ -313,7 +335,11 @@ impl Runner {
             let chain = self.history.chain(&epoch, &self.context).await;
             return Ok(self.held(chain.map(|chain| (chain, until.min(self.replay_end)))));
         }
-        let until = if self.is_suspect() { self.suspect_end } else { Sequence::MAX };
+        if self.guard.has_changed(self.context.elapsed_ms()) {
+            self.current = None;
+        }
+        let limit = self.guard.most_records().map_or(Sequence::MAX, |most| self.position.saturating_add(most));
+        let until = if self.is_suspect() { self.suspect_end.min(limit) } else { limit };
         if let Some(chain) = &self.current {
             return Ok(Some((Arc::clone(chain), until)));
         }
@@ -331,13 +357,13 @@ impl Runner {
         Ok(Some((chain, until)))
     }
 
-    /// What should rule from here on: the newest definition with the newest plugins.
+    /// What should rule from here on: the newest definition with the newest plugins, or what stands in for one.
     fn wanted(&mut self) -> Option<Epoch> {
         let mut plugins: Vec<PluginVersion> = Vec::new();
         for processor in &self.definition.processors {
             let Processor::Plugin { name, .. } = processor else { continue };
             match self.context.plugins.current(name) {
-                Some(version) => plugins.push(version),
+                Some(version) => plugins.push(self.guard.ruling(version)?),
                 None => {
                     self.hold(&format!("plugin {name} is not in the plugin folder, or its file does not load"));
                     return None;
@@ -366,6 +392,26 @@ impl Runner {
             tracing::error!(stream = %self.definition.name, reason, "stream is held: records stay in the journal until this is mended");
         }
         self.holding = true;
+    }
+
+    /// Learns from a batch whether the plugin works. False when its records are held, or another rules them: then it is
+    /// as if they had not been read. Nothing of what comes after them was accepted yet, and the epoch that is written
+    /// next for them takes the place of the one that ruled them.
+    fn weigh(&mut self, processed: &Transformed) -> bool {
+        // A replay ends as it did before, whatever that tells of the plugin.
+        if processed.inputs.start < self.replay_end
+            || self.guard.weigh(&processed.ran, self.context.elapsed_ms()) == Weighed::Keep
+        {
+            return true;
+        }
+        self.in_flight = FuturesOrdered::new();
+        self.position = processed.inputs.start;
+        self.current = None;
+        self.held_ms = processed.arrived_ms.first().copied();
+        // A record that ran alone, because a batch with it was running when the process died, did no harm: with others
+        // around it, it does not hold the stream.
+        self.attempts.retain(|one| one.count > FATAL_ATTEMPTS);
+        false
     }
 
     /// Makes sure that a replay ends as `processed` did, before anything of it is sealed: what was refused by time or
@@ -397,6 +443,8 @@ impl Runner {
             self.seal_all(cuts).await?;
             self.accumulated = ruling;
         }
+        self.held_ms = None;
+        self.guard.count(&transformed);
         let outputs = &transformed.outputs;
         self.metrics.transformed.add(outputs.len() as u64, outputs.payload().len() as u64);
         self.metrics.dropped.add(transformed.dropped_count, transformed.dropped_bytes);
@@ -485,7 +533,7 @@ impl Runner {
     fn show_oldest(&self) {
         let sealed = self.pending.values().flatten().map(|seal| seal.oldest_arrived_ms).min();
         let open = self.accumulator.oldest_arrived_ms();
-        let oldest = [sealed, open].into_iter().flatten().min().unwrap_or(0);
+        let oldest = [sealed, open, self.held_ms].into_iter().flatten().min().unwrap_or(0);
         self.signals.oldest_ms.store(oldest, Ordering::Relaxed);
         // The ticker only lets it grow: whoever looks must never see 0 while something waits.
         let age = if oldest == 0 { 0 } else { self.context.clock.now_ms().saturating_sub(oldest).max(1) };

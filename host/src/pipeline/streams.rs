@@ -3,7 +3,7 @@
 //! The journal is the truth; this is its running image. Refuses to check a definition; the API did.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -97,11 +97,13 @@ impl Streams {
         let definition = Arc::new(state.definitions.last()?.clone());
         let (account, name) = (definition.account_id.clone(), definition.name.clone());
         let metrics = telemetry.stream(&account, &name);
+        let breaker_open = Arc::new(AtomicBool::new(false));
         let handle = Stream {
             id: state.id,
             definition: Arc::clone(&definition),
             metrics: metrics.clone(),
             status: StreamStatus::Active,
+            breaker_open: Arc::clone(&breaker_open),
         };
         let (definition_out, definition_in) = watch::channel(definition);
         let (cancelled_out, cancelled_in) = watch::channel(false);
@@ -111,6 +113,7 @@ impl Streams {
             draining: draining.clone(),
             cancelled: cancelled_in,
             oldest_ms: Arc::clone(&oldest_ms),
+            breaker_open,
         };
         let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;
         let context = Arc::clone(context);

@@ -1,5 +1,6 @@
 //! The pipeline on a real journal and a destination in memory that fails on command.
 
+mod breakers;
 mod canaries;
 mod power_cuts;
 mod replays;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 
 use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
-use crate::definition::{Compression, Definition, Processor, S3Destination};
+use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
 use crate::deliver::Verdict;
 use crate::deliver::testing::Memory;
 use crate::journal::sim::SimDisk;
@@ -49,6 +50,10 @@ fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
         processors: Vec::new(),
         document: serde_json::Value::Null,
     }
+}
+
+fn through(plugin: &str, on_failure: OnFailure) -> Processor {
+    Processor::Plugin { name: plugin.into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0, on_failure }
 }
 
 fn start(folder: &Path, destination: &Arc<Memory>, memory_bytes: usize) -> Pipeline {
@@ -225,8 +230,7 @@ async fn after_deaths(attempts: &[(Sequence, Sequence)]) -> (usize, Vec<String>)
     let disk = SimDisk::new(7);
     let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
     let mut wanted = definition(1 << 20, 900);
-    wanted.processors =
-        vec![Processor::Plugin { name: "bench".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 }];
+    wanted.processors = vec![through("bench", OnFailure::DeadLetter)];
     let stream = journal.create_stream(wanted).await.unwrap();
     let line = "{\"level\":\"info\"}\n";
     let ends = (1..=5).map(|at| at * u32::try_from(line.len()).unwrap()).collect();

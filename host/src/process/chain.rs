@@ -1,11 +1,13 @@
-//! The processors of one definition at given plugin versions. Refuses to run with another version than the epoch names.
+//! The processors of one definition at given plugin versions, or with what stands in for a plugin that keeps failing.
+//! Refuses to run with another version than the epoch names.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::definition::{Definition, Processor};
 use crate::process::delimiter;
 use crate::process::plugin::{LoadError, Made, Plugin, PluginHost, Refused, Stage, StoreError};
-use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Records, Rejected, Transformed};
+use crate::record::{Batch, Epoch, ErrorOutput, Origins, PluginVersion, Ran, Records, Rejected, StandIn, Transformed};
 
 /// Processors in Firehose's order.
 #[derive(Debug)]
@@ -16,7 +18,17 @@ pub struct Chain {
 
 #[derive(Debug)]
 enum Step {
-    Plugin { plugin: Arc<Plugin>, lambda_arn: String, retries: u32 },
+    Plugin {
+        plugin: Arc<Plugin>,
+        lambda_arn: String,
+        retries: u32,
+    },
+    /// In place of a plugin: `version` names it and what is done instead.
+    StandIn {
+        stand_in: StandIn,
+        version: PluginVersion,
+        lambda_arn: String,
+    },
     AppendDelimiter(Vec<u8>),
 }
 
@@ -64,11 +76,14 @@ impl Chain {
         let mut steps = Vec::with_capacity(definition.processors.len());
         for processor in &definition.processors {
             steps.push(match processor {
-                Processor::Plugin { name, lambda_arn, retries } => {
+                Processor::Plugin { name, lambda_arn, retries, .. } => {
                     let version = versions.next().filter(|version| version.name == *name);
                     let version = version.ok_or(ChainError::Epoch(definition.version))?;
-                    let plugin = host.load(version)?;
-                    Step::Plugin { plugin, lambda_arn: lambda_arn.clone(), retries: *retries }
+                    let lambda_arn = lambda_arn.clone();
+                    match version.stand_in() {
+                        Some(stand_in) => Step::StandIn { stand_in, version: version.clone(), lambda_arn },
+                        None => Step::Plugin { plugin: host.load(version)?, lambda_arn, retries: *retries },
+                    }
                 }
                 Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),
             });
@@ -87,7 +102,16 @@ impl Chain {
 
     /// True when records pass unchanged.
     pub fn is_identity(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step, Step::AppendDelimiter(delimiter) if delimiter.is_empty()))
+        self.steps.iter().all(|step| match step {
+            Step::AppendDelimiter(delimiter) => delimiter.is_empty(),
+            Step::StandIn { stand_in, .. } => *stand_in == StandIn::PassThrough,
+            Step::Plugin { .. } => false,
+        })
+    }
+
+    /// True when code that is not ours runs over the records.
+    pub fn runs_plugins(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Plugin { .. }))
     }
 
     /// Processes a batch. Blocks for as long as the plugins' limits allow; the same batch gives the same answer.
@@ -97,8 +121,16 @@ impl Chain {
             match step {
                 Step::Plugin { plugin, lambda_arn, retries } => {
                     let made = plugin.apply(&self.stream, *retries, &flow.records, &flow.arrived_ms(&batch.arrived_ms));
+                    flow.ran(&made, plugin.version());
                     if let Made::Changed(stage) = made {
                         flow.step(&batch, stage, lambda_arn, plugin.version());
+                    }
+                }
+                Step::StandIn { stand_in, version, lambda_arn } => {
+                    flow.ran(&Made::Unchanged, version);
+                    if *stand_in == StandIn::DeadLetter {
+                        let message = format!("not run: plugin {} kept failing and its breaker was open", version.name);
+                        flow.reject_rest(&batch, &message, 0, Some((version, lambda_arn)));
                     }
                 }
                 Step::AppendDelimiter(delimiter) if delimiter.is_empty() => {}
@@ -111,24 +143,12 @@ impl Chain {
     /// Rejects a whole batch without running it, for `message`.
     pub fn reject(&self, batch: Batch, message: &str, attempts: u32) -> Transformed {
         let plugin = self.steps.iter().find_map(|step| match step {
-            Step::Plugin { plugin, lambda_arn, .. } => Some((plugin.version().clone(), lambda_arn.clone())),
+            Step::Plugin { plugin, lambda_arn, .. } => Some((plugin.version(), lambda_arn)),
+            Step::StandIn { version, lambda_arn, .. } => Some((version, lambda_arn)),
             Step::AppendDelimiter(_) => None,
         });
-        let rejected = (0..batch.records.len()).map(|at| Rejected {
-            sequence: batch.first + at as u64,
-            arrived_ms: batch.arrived_ms[at],
-            data: batch.records.payload().slice(batch.records.range(at)),
-            output: ErrorOutput::ProcessingFailed,
-            code: "Lambda.FunctionError".into(),
-            message: message.to_owned(),
-            attempts,
-            lambda_arn: plugin.as_ref().map(|(_, lambda_arn)| lambda_arn.clone()),
-            plugin: plugin.as_ref().map(|(version, _)| version.clone()),
-            is_repeatable: true,
-        });
-        let rejected = rejected.collect();
         let mut flow = Flow::new(&batch);
-        flow.reject(batch.first, rejected);
+        flow.reject_rest(&batch, message, attempts, plugin);
         flow.finish(batch)
     }
 }
@@ -139,11 +159,20 @@ struct Flow {
     /// Inputs of the batch, not of the step before.
     origins: Origins,
     rejected: Vec<Rejected>,
+    ran: Ran,
 }
 
 impl Flow {
     fn new(batch: &Batch) -> Self {
-        Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new() }
+        Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new(), ran: Ran::Nothing }
+    }
+
+    /// Notes how the calls of the next plugin ended. One that faulted leaves nothing for those behind it.
+    fn ran(&mut self, made: &Made, version: &PluginVersion) {
+        if !self.records.is_empty() {
+            let faulted = matches!(made, Made::Changed(stage) if stage.faulted);
+            self.ran = if faulted { Ran::Faulted(version.clone()) } else { Ran::Through(version.clone()) };
+        }
     }
 
     fn origin(&self, at: usize) -> u32 {
@@ -162,7 +191,7 @@ impl Flow {
     }
 
     fn step(&mut self, batch: &Batch, stage: Stage, lambda_arn: &str, version: &PluginVersion) {
-        let Stage { records, origins, refused } = stage;
+        let Stage { records, origins, refused, faulted: _ } = stage;
         let reject = |refused: Refused| {
             let input = self.origin(refused.input as usize) as usize;
             Rejected {
@@ -209,6 +238,24 @@ impl Flow {
         }
     }
 
+    /// Rejects every input that a record is left of, in the same words.
+    fn reject_rest(&mut self, batch: &Batch, message: &str, attempts: u32, plugin: Option<(&PluginVersion, &String)>) {
+        let reject = |input: usize| Rejected {
+            sequence: batch.first + input as u64,
+            arrived_ms: batch.arrived_ms[input],
+            data: batch.records.payload().slice(batch.records.range(input)),
+            output: ErrorOutput::ProcessingFailed,
+            code: "Lambda.FunctionError".into(),
+            message: message.to_owned(),
+            attempts,
+            lambda_arn: plugin.map(|(_, lambda_arn)| lambda_arn.clone()),
+            plugin: plugin.map(|(version, _)| version.clone()),
+            is_repeatable: true,
+        };
+        let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
+        self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
+    }
+
     fn delimit(&mut self, batch: &Batch, delimiter: &[u8]) {
         match delimiter::append(&self.records, delimiter) {
             Ok(records) => self.records = records,
@@ -226,8 +273,7 @@ impl Flow {
                     plugin: None,
                     is_repeatable: false,
                 };
-                let inputs: std::collections::BTreeSet<u32> =
-                    (0..self.records.len()).map(|at| self.origin(at)).collect();
+                let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
                 self.reject(batch.first, inputs.into_iter().map(|input| reject(input as usize)).collect());
             }
         }
@@ -254,6 +300,7 @@ impl Flow {
             outputs: self.records,
             origins: self.origins,
             rejected: self.rejected,
+            ran: self.ran,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What Describe and List show.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Map, Value, json};
 
 use super::destination::PLAIN_MEMBERS;
-use crate::api::backend::StreamStatus;
+use crate::api::backend::{Stream, StreamStatus};
 use crate::api::model::Node;
-use crate::definition::Definition;
+use crate::definition::{Definition, Processor};
 
 /// The only destination a stream can have.
 pub(super) const DESTINATION_ID: &str = "destinationId-000000000001";
@@ -45,14 +47,32 @@ pub fn describe(definition: &Definition, status: StreamStatus) -> Value {
     Value::Object(description)
 }
 
-/// Answer of DescribeDeliveryStream.
-pub(in crate::api) fn describe_answer(document: &Node<'_>, definition: &Definition, status: StreamStatus) -> Value {
-    let mut description = describe(definition, status);
+/// Answer of DescribeDeliveryStream. Who asks with our own member `IncludePluginState` gets one of ours beside the
+/// description; nobody else finds anything there that the service does not know.
+pub(in crate::api) fn describe_answer(document: &Node<'_>, stream: &Stream) -> Value {
+    let mut description = describe(&stream.definition, stream.status);
     // Destinations are paged like everything else, although there is only ever one.
     if document.text("ExclusiveStartDestinationId").is_some_and(|start| start >= DESTINATION_ID) {
         description["Destinations"] = json!([]);
     }
-    json!({"DeliveryStreamDescription": description})
+    let mut answer = json!({"DeliveryStreamDescription": description});
+    if document.member("IncludePluginState") == Some(&Node::Boolean(true))
+        && let Some(state) = plugin_state(stream)
+    {
+        answer["PluginState"] = state;
+    }
+    answer
+}
+
+/// The stream's plugin, what happens while it keeps failing, and whether it does.
+fn plugin_state(stream: &Stream) -> Option<Value> {
+    stream.definition.processors.iter().find_map(|processor| match processor {
+        Processor::Plugin { name, on_failure, .. } => {
+            let breaker = if stream.breaker_open.load(Ordering::Relaxed) { "open" } else { "closed" };
+            Some(json!({"Plugin": name, "OnPluginFailure": on_failure.as_str(), "Breaker": breaker}))
+        }
+        Processor::AppendDelimiter { .. } => None,
+    })
 }
 
 /// Answer of ListDeliveryStreams; `names` are sorted.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::create::not_offered;
 use crate::api::error::{Fault, invalid_argument};
-use crate::definition::Processor;
+use crate::definition::{OnFailure, Processor};
 
 /// Checks the block, fills in its defaults, and reads the processors out in the order in which they work. A block that is
 /// not enabled is checked all the same, and then nothing of it works.
@@ -57,6 +57,9 @@ fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)> {
 const LAMBDA_PARAMETERS: [&str; 5] =
     ["LambdaArn", "NumberOfRetries", "RoleArn", "BufferSizeInMBs", "BufferIntervalInSeconds"];
 
+/// An extension of ours: it has no default that Describe would show, so that answers stay the service's without it.
+const ON_PLUGIN_FAILURE: &str = "OnPluginFailure";
+
 fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> {
     let given = |name: &str| parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
     let lambda_arn =
@@ -80,6 +83,13 @@ fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> 
     if !interval.parse::<u32>().is_ok_and(|interval| interval <= 900) {
         return Err(invalid_argument("BufferIntervalInSeconds must be between 0 and 900 for lambda processor."));
     }
+    let on_failure = match given(ON_PLUGIN_FAILURE) {
+        Some(word) => OnFailure::ALL.into_iter().find(|policy| policy.as_str() == word).ok_or_else(|| {
+            let words = OnFailure::ALL.map(OnFailure::as_str).join(", ");
+            invalid_argument(format!("{ON_PLUGIN_FAILURE} must be one of {words}."))
+        })?,
+        None => OnFailure::default(),
+    };
     let role = or_default("RoleArn", role);
     let values = [lambda_arn.as_str(), &retries, &role, &size, &interval];
     let known = LAMBDA_PARAMETERS.into_iter().zip(values);
@@ -87,7 +97,7 @@ fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> 
     let settled: Vec<Value> =
         known.chain(others).map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value})).collect();
     processor["Parameters"] = Value::Array(settled);
-    Ok(Processor::Plugin { name, lambda_arn, retries: retry_count })
+    Ok(Processor::Plugin { name, lambda_arn, retries: retry_count, on_failure })
 }
 
 /// Function name of `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the plugin's name. The letters are

@@ -250,19 +250,22 @@ pub(in crate::api) static PROCESSOR_TYPE: Shape = Shape::Enum(&[
     "AppendDelimiterToRecord",
     "CloudWatchLogProcessing",
 ]);
-pub(in crate::api) static PROCESSOR_PARAMETER_NAME: Shape = Shape::Enum(&[
-    "DataMessageExtraction",
-    "NumberOfRetries",
-    "Delimiter",
-    "RoleArn",
-    "JsonParsingEngine",
-    "SubRecordType",
-    "MetadataExtractionQuery",
-    "BufferIntervalInSeconds",
-    "LambdaArn",
-    "BufferSizeInMBs",
-    "CompressionFormat",
-]);
+pub(in crate::api) static PROCESSOR_PARAMETER_NAME: Shape = Shape::ExtendedEnum(
+    &[
+        "DataMessageExtraction",
+        "NumberOfRetries",
+        "Delimiter",
+        "RoleArn",
+        "JsonParsingEngine",
+        "SubRecordType",
+        "MetadataExtractionQuery",
+        "BufferIntervalInSeconds",
+        "LambdaArn",
+        "BufferSizeInMBs",
+        "CompressionFormat",
+    ],
+    &["OnPluginFailure"],
+);
 pub(in crate::api) static PROCESSOR_PARAMETER_VALUE: Shape = text(1, 5120, Pattern::judged(r"^(?!\s*$).+", not_blank));
 pub(in crate::api) static S3_BACKUP_MODE: Shape = Shape::Enum(&["Disabled", "Enabled"]);
 pub(in crate::api) static NON_EMPTY_STRING_WITHOUT_WHITESPACE: Shape = text(1, 1024, Pattern::new(r"^\S+$"));

@@ -20,6 +20,8 @@ pub(crate) enum Shape {
     Text { least: usize, most: usize, pattern: Option<Pattern> },
     /// One of these words, in the order in which the service prints them.
     Enum(&'static [&'static str]),
+    /// One of these words, or of these others, which are ours and are not printed.
+    ExtendedEnum(&'static [&'static str], &'static [&'static str]),
     /// A whole number.
     Integer { least: i64, most: i64 },
     /// A number.

@@ -86,7 +86,7 @@ fn check_scalar(shape: &Shape, node: &Node<'_>) -> Result<(), String> {
         _ => NUMBER_CLASS,
     };
     match (shape, node) {
-        (Shape::Text { .. } | Shape::Enum(_), Node::Text(_))
+        (Shape::Text { .. } | Shape::Enum(_) | Shape::ExtendedEnum(..), Node::Text(_))
         | (Shape::Integer { .. } | Shape::Double { .. } | Shape::Timestamp, Node::Integer(_) | Node::Double(_))
         | (Shape::Timestamp, Node::Text(_))
         | (Shape::Boolean, Node::Boolean(_)) => Ok(()),
@@ -156,7 +156,10 @@ impl Violations {
                     self.add(&format!("Member must satisfy regular expression pattern: {}", pattern.printed));
                 }
             }
-            (Shape::Enum(words), Node::Text(text)) if !words.contains(&text.as_ref()) => {
+            (Shape::ExtendedEnum(_, ours), Node::Text(text)) if ours.contains(&text.as_ref()) => {}
+            (Shape::Enum(words) | Shape::ExtendedEnum(words, _), Node::Text(text))
+                if !words.contains(&text.as_ref()) =>
+            {
                 self.add(&format!("Member must satisfy enum value set: [{}]", words.join(", ")));
             }
             #[expect(clippy::cast_possible_truncation, reason = "the service cuts fractions off")]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNT, BUCKET, NOW_MS, ROLE, Rig, create_input};
 use crate::api::{ControlError, StreamStatus};
-use crate::definition::{Compression, Processor};
+use crate::definition::{Compression, OnFailure, Processor};
 
 const ARN: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/s";
 const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:clean";
@@ -126,7 +126,12 @@ async fn a_lambda_processor_gets_its_five_parameters_in_order() {
     assert_eq!(
         handle.definition.processors,
         [
-            Processor::Plugin { name: "clean".to_owned(), lambda_arn: LAMBDA.to_owned(), retries: 3 },
+            Processor::Plugin {
+                name: "clean".to_owned(),
+                lambda_arn: LAMBDA.to_owned(),
+                retries: 3,
+                on_failure: OnFailure::DeadLetter
+            },
             Processor::AppendDelimiter { delimiter: "\n".to_owned() },
         ]
     );
@@ -137,6 +142,47 @@ async fn a_lambda_processor_gets_its_five_parameters_in_order() {
     assert_eq!(extended(&rig).await["ProcessingConfiguration"], json!({"Enabled": false}));
     let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
     assert!(handle.definition.processors.is_empty());
+}
+
+/// An extension: what happens while a plugin keeps failing. Described only where it was given.
+#[tokio::test]
+async fn the_policy_for_a_failing_plugin_is_a_parameter() {
+    let parameter = |name: &str, value: &str| json!({"ParameterName": name, "ParameterValue": value});
+    let members = |policy: &str| {
+        let parameters = json!([parameter("OnPluginFailure", policy), parameter("LambdaArn", LAMBDA)]);
+        let processors = json!([{"Type": "Lambda", "Parameters": parameters}]);
+        json!({"ProcessingConfiguration": {"Enabled": true, "Processors": processors}})
+    };
+    let rig = Rig::new();
+    rig.does("CreateDeliveryStream", create_input("s", members("Hold"))).await;
+    for (version, policy) in [OnFailure::PassThrough, OnFailure::DeadLetter, OnFailure::Hold].into_iter().enumerate() {
+        let update = update_input(&(version + 1).to_string(), members(policy.as_str()));
+        rig.does("UpdateDestination", update).await;
+        let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
+        let Processor::Plugin { on_failure, .. } = handle.definition.processors[0] else { panic!("a plugin") };
+        assert_eq!(on_failure, policy);
+        let shown = &extended(&rig).await["ProcessingConfiguration"]["Processors"][0]["Parameters"];
+        assert_eq!(shown.as_array().map(Vec::len), Some(6));
+        assert_eq!(shown[5], parameter("OnPluginFailure", policy.as_str()));
+    }
+    // Whether the plugin works is told to whoever asks for it, and to nobody else.
+    let describe = async |members: Value| {
+        let mut input = json!({"DeliveryStreamName": "s"});
+        input.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        rig.does("DescribeDeliveryStream", input).await
+    };
+    let state = |breaker: &str| json!({"Plugin": "clean", "OnPluginFailure": "Hold", "Breaker": breaker});
+    assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("closed"));
+    rig.memory.open_breaker(ACCOUNT, "s");
+    assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("open"));
+    for members in [json!({}), json!({"IncludePluginState": false}), json!({"IncludePluginState": "true"})] {
+        let members: Vec<String> = describe(members).await.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["DeliveryStreamDescription"]);
+    }
+    let message = "OnPluginFailure must be one of DeadLetter, Hold, PassThrough.";
+    for wrong in ["hold", "Drop", " Hold"] {
+        refuses_members(members(wrong), message).await;
+    }
 }
 
 #[tokio::test]

@@ -66,6 +66,12 @@ impl Memory {
         self.gate.opened.notify_one();
     }
 
+    pub(super) fn open_breaker(&self, account: &str, name: &str) {
+        let state = self.state.lock().unwrap();
+        let stream = &state.streams[&(account.to_owned(), name.to_owned())];
+        stream.breaker_open.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn set_status(&self, account: &str, name: &str, status: StreamStatus) {
         let mut state = self.state.lock().unwrap();
         let stream = state.streams.get_mut(&(account.to_owned(), name.to_owned())).unwrap();
@@ -109,6 +115,7 @@ impl Backend for Memory {
             id: StreamId(state.made),
             metrics: StreamMetrics::default(),
             status: StreamStatus::Active,
+            breaker_open: Arc::default(),
             definition: Arc::new(definition),
         };
         let key = (stream.definition.account_id.clone(), stream.definition.name.clone());

@@ -5,7 +5,7 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::definition::Compression;
-use crate::record::{Content, ErrorOutput, Records};
+use crate::record::{Content, ErrorOutput, Ran, Records};
 
 const STREAM: StreamId = StreamId(7);
 
@@ -88,6 +88,7 @@ fn transformed(fates: &[Fate], range: std::ops::Range<usize>) -> Transformed {
         outputs: Records::new(payload.into(), ends, Vec::new()).unwrap(),
         origins: if identity { Origins::Identity } else { Origins::Inputs(inputs) },
         rejected: failed,
+        ran: Ran::Nothing,
     }
 }
 

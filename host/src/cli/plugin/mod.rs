@@ -15,6 +15,7 @@
 mod bench;
 mod build;
 mod check;
+mod compile;
 mod embedded;
 mod filter;
 mod fixture;
@@ -26,9 +27,8 @@ mod remote;
 #[cfg(test)]
 mod tests;
 
-use super::arguments::{CompilePlugin, Plugin};
-use super::{Console, Exit, Failure};
-use crate::process::plugin::compile_child;
+use super::arguments::Plugin;
+use super::{Console, Failure};
 
 pub use open::PluginLimits;
 
@@ -43,13 +43,7 @@ pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin)
         Plugin::Publish(asked) => remote::publish(console, asked).await,
         Plugin::List(asked) => remote::list(console, asked).await,
         Plugin::Rollback(asked) => remote::roll_back(console, asked).await,
-        Plugin::Compile(asked) => compile(asked),
+        Plugin::Compile(asked) => compile::compile(asked),
         Plugin::Test(asked) => check::check::<P>(console, asked),
     }
-}
-
-/// The host's compiler, in a process of its own.
-fn compile(asked: &CompilePlugin) -> Result<(), Failure> {
-    let compiled = compile_child(asked.seconds, asked.memory_bytes);
-    compiled.map_err(|error| Failure::new(error).exit(Exit::Internal))?.map_err(Failure::told)
 }

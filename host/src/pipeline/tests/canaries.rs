@@ -56,8 +56,12 @@ async fn turns_lose_nothing_and_each_object_is_made_by_one_version() {
     let host = plugins(folder.path(), &telemetry, clock.clone());
     let pipeline = start_with(Arc::new(disk.clone()), Arc::clone(&host), Arc::clone(&telemetry), &memory, 1 << 20);
     let mut wanted = definition(1 << 20, 900);
-    wanted.processors =
-        vec![Processor::Plugin { name: "bench".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 }];
+    wanted.processors = vec![Processor::Plugin {
+        name: "bench".into(),
+        lambda_arn: "arn:aws:lambda:x".into(),
+        retries: 0,
+        on_failure: OnFailure::DeadLetter,
+    }];
     pipeline.backend().create(wanted).await.unwrap();
     for part in 0..PUTS {
         // Four times a period, so that either has turns enough.

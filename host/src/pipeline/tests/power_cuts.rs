@@ -108,8 +108,7 @@ async fn run(seed: u64) {
     let mut disk = SimDisk::new(seed);
     let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
     let mut wanted = definition(2_000, rng.u32(0..2));
-    wanted.processors =
-        vec![Processor::Plugin { name: "bench".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 }];
+    wanted.processors = vec![through("bench", OnFailure::DeadLetter)];
     journal.create_stream(wanted).await.unwrap();
     journal.close().await;
     disk = disk.restart();

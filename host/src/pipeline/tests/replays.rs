@@ -31,7 +31,7 @@ impl Rig {
         let disk = SimDisk::new(3);
         let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
         let mut wanted = definition(1 << 20, 900);
-        let processor = Processor::Plugin { name: "moody".into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0 };
+        let processor = through("moody", OnFailure::DeadLetter);
         wanted.processors = vec![processor];
         let stream = journal.create_stream(wanted).await.unwrap();
         journal.append(stream, input(), 1).await.unwrap();
@@ -96,4 +96,21 @@ async fn a_sealed_record_that_takes_too_long_now_holds_its_batch() {
     assert_eq!(rig.found(), (0, 0));
     assert_eq!(rig.live(false).stop(GRACE).await, Stopped::Drained);
     assert_eq!(rig.found(), (10, 0));
+}
+
+/// A record that is set aside and then ruled by a definition without its plugin is delivered, also when its batch has
+/// to be made again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_set_aside_is_delivered_where_nothing_runs() {
+    let (folder, memory, disk) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)), SimDisk::new(7));
+    let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
+    let stream = journal.create_stream(definition(1 << 20, 900)).await.unwrap();
+    journal.append(stream, lines(0..10), 1).await.unwrap();
+    journal.set_aside(stream, 4, 5).await.unwrap();
+    journal.close().await;
+    // More failures than attempts that keep the body in memory.
+    memory.fail_next(6, Verdict::Retry(None));
+    let pipeline = start_on(Arc::new(disk.restart()), folder.path(), &memory, 1 << 20);
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 10);
 }

@@ -116,11 +116,11 @@ mod tests {
             Refused { input, code: code.into(), message, attempts: 1, is_repeatable }
         };
         let refused = refused.iter().map(refuse).collect();
-        Made::Changed(Stage { records: outputs, origins: Origins::Inputs(origins.to_vec()), refused })
+        Made::Changed(Stage { records: outputs, origins: Origins::Inputs(origins.to_vec()), refused, faulted: false })
     }
 
     fn identity(outputs: Records) -> Made {
-        Made::Changed(Stage { records: outputs, origins: Origins::Identity, refused: Vec::new() })
+        Made::Changed(Stage { records: outputs, origins: Origins::Identity, refused: Vec::new(), faulted: false })
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(in super::super) struct Stage {
     pub(in super::super) origins: Origins,
     /// Inputs that failed, by rising index.
     pub(in super::super) refused: Vec<Refused>,
+    /// Every call faulted: there is no answer about any record.
+    pub(in super::super) faulted: bool,
 }
 
 /// One input that a plugin failed, or failed at.
@@ -81,11 +83,12 @@ pub(super) fn merge(input: &Records, mut parts: Vec<Part>) -> Made {
     {
         return Made::Changed(whole(checked, attempts));
     }
+    let faulted = parts.iter().all(|part| matches!(part.fate, Fate::Refused(..)));
     let mut merger = Merger::new(input, &parts);
     for part in parts {
         merger.take(part);
     }
-    Made::Changed(merger.finish(input))
+    Made::Changed(Stage { faulted, ..merger.finish(input) })
 }
 
 /// Every output is used and nothing is kept: the guest's payload is the batch's.
@@ -94,7 +97,8 @@ fn whole(checked: Checked, attempts: u32) -> Stage {
         && (0_u32..).zip(&checked.inputs).all(|(at, &input)| at == input);
     let origins = if one_to_one { Origins::Identity } else { Origins::Inputs(checked.inputs) };
     let refuse = |(input, code, message)| Refused { input, code, message, attempts, is_repeatable: true };
-    Stage { records: checked.outputs, origins, refused: checked.refused.into_iter().map(refuse).collect() }
+    let refused = checked.refused.into_iter().map(refuse).collect();
+    Stage { records: checked.outputs, origins, refused, faulted: false }
 }
 
 struct Merger<'a> {
@@ -186,7 +190,9 @@ impl<'a> Merger<'a> {
     fn finish(self, input: &Records) -> Stage {
         let columns = self.columns.finish(self.ends.len());
         match Records::new(Bytes::from(self.payload), self.ends, columns) {
-            Ok(records) => Stage { records, origins: Origins::Inputs(self.origins), refused: self.refused },
+            Ok(records) => {
+                Stage { records, origins: Origins::Inputs(self.origins), refused: self.refused, faulted: false }
+            }
             // Offsets beyond 4 GiB: settings far above the defaults and an input of gigabytes. Nothing is lost.
             Err(error) => {
                 let message = format!("the transformed batch cannot be put together: {error}");
@@ -196,7 +202,7 @@ impl<'a> Merger<'a> {
                     Refused { input: offset(at), code, message, attempts: 1, is_repeatable }
                 };
                 let refused = (0..input.len()).map(refuse).collect();
-                Stage { records: Records::default(), origins: Origins::Inputs(Vec::new()), refused }
+                Stage { records: Records::default(), origins: Origins::Inputs(Vec::new()), refused, faulted: false }
             }
         }
     }

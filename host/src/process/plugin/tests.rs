@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::guests::guest;
 use super::{Limits, PluginHost, Settings};
-use crate::definition::{Compression, Definition, Processor, S3Destination};
+use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
 use crate::process::Chain;
 use crate::record::{Batch, Epoch, PluginVersion, Records, Rejected, StreamId, Transformed};
 use crate::runtime::ManualClock;
@@ -98,7 +98,12 @@ fn definition(processors: Vec<Processor>) -> Definition {
 }
 
 fn plugin(name: &str) -> Processor {
-    Processor::Plugin { name: name.to_owned(), lambda_arn: format!("arn:{name}"), retries: 1 }
+    Processor::Plugin {
+        name: name.to_owned(),
+        lambda_arn: format!("arn:{name}"),
+        retries: 1,
+        on_failure: OnFailure::default(),
+    }
 }
 
 fn delimiter(text: &str) -> Processor {

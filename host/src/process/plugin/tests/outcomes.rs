@@ -1,7 +1,7 @@
 //! What an honest plugin can make of a record, and how the processors compose.
 
 use super::*;
-use crate::record::Origins;
+use crate::record::{Origins, Ran, StandIn};
 
 fn bench_host() -> Arc<PluginHost> {
     let rig = Rig::new();
@@ -139,6 +139,81 @@ fn an_empty_batch_stays_empty() {
     let host = bench_host();
     let made = chain(&host, vec![plugin("bench"), delimiter("\n")]).apply(batch(&[""; 0]));
     assert!(made.outputs.is_empty() && made.rejected.is_empty() && made.inputs.is_empty());
+}
+
+/// Whether the plugin works, or only its records do not.
+#[test]
+fn faults_are_told_from_failures() {
+    let mut rig = Rig::new();
+    for (name, told) in [("abort", "abort"), ("fail", "fail"), ("lie", "lie-ends-open")] {
+        rig.configure(name, &[("do", told), ("when", "poison")]);
+        rig.install(name, "hostile");
+    }
+    let host = rig.start();
+    let ran = |name: &str, records: &[&str]| {
+        let ran = chain(&host, vec![plugin(name)]).apply(batch(records)).ran;
+        let version = host.current(name).unwrap();
+        match ran {
+            Ran::Nothing => "nothing",
+            Ran::Through(of) if of == version => "through",
+            Ran::Faulted(of) if of == version => "faulted",
+            other => panic!("{other:?}"),
+        }
+    };
+    for (name, records, expected) in [
+        ("abort", ["poison", "poison"].as_slice(), "faulted"),
+        ("abort", &["poison"], "faulted"),
+        ("abort", &["poison", "x", "poison"], "through"),
+        ("abort", &["x"], "through"),
+        ("abort", &[], "nothing"),
+        ("lie", &["poison", "poison"], "faulted"),
+        // What it fails on purpose is data.
+        ("fail", &["poison", "poison"], "through"),
+    ] {
+        assert_eq!(ran(name, records), expected, "{name} {records:?}");
+    }
+    assert_eq!(chain(&host, vec![delimiter("\n")]).apply(batch(&["a"])).ran, Ran::Nothing);
+    // A step behind one that left nothing is not asked.
+    let both = |names: [&str; 2]| chain(&host, names.map(plugin).into()).apply(batch(&["poison"])).ran;
+    assert_eq!(both(["abort", "fail"]), Ran::Faulted(host.current("abort").unwrap()));
+    assert_eq!(both(["fail", "abort"]), Ran::Through(host.current("fail").unwrap()));
+}
+
+/// The chain of these processors where a breaker's word rules.
+fn stood_in(host: &PluginHost, processors: Vec<Processor>, stand_in: StandIn) -> Chain {
+    let version = PluginVersion::replaced("abort", stand_in);
+    assert_eq!(version.stand_in(), Some(stand_in));
+    Chain::new(&definition(processors), &epoch(vec![version]), host).unwrap()
+}
+
+#[test]
+fn a_stand_in_passes_every_record_through() {
+    // The plugin need not be there.
+    let host = Rig::new().start();
+    let passing = stood_in(&host, vec![plugin("abort")], StandIn::PassThrough);
+    assert!(passing.is_identity() && !passing.runs_plugins());
+    let batch = batch(&["a", "", "b"]);
+    let made = passing.apply(batch.clone());
+    assert_eq!((&made.outputs, &made.origins, made.rejected.len()), (&batch.records, &Origins::Identity, 0));
+    assert_eq!(made.ran, Ran::Through(PluginVersion::replaced("abort", StandIn::PassThrough)));
+    let delimited = stood_in(&host, vec![plugin("abort"), delimiter(";")], StandIn::PassThrough);
+    assert!(!delimited.is_identity() && !delimited.runs_plugins());
+    assert_eq!(texts(&delimited.apply(batch)), ["a;", ";", "b;"]);
+}
+
+#[test]
+fn a_stand_in_rejects_every_record() {
+    let host = Rig::new().start();
+    let rejecting = stood_in(&host, vec![plugin("abort"), delimiter(";")], StandIn::DeadLetter);
+    assert!(!rejecting.is_identity() && !rejecting.runs_plugins());
+    let made = rejecting.apply(batch(&["a", "", "b"]));
+    let message = "not run: plugin abort kept failing and its breaker was open";
+    let expected: Vec<_> = (0..3).map(|at| (at, "Lambda.FunctionError", message)).collect();
+    assert_eq!((rejections(&made), made.outputs.len(), made.dropped_count), (expected, 0, 0));
+    let of = |at: usize| (made.rejected[at].data.as_ref(), made.rejected[at].attempts, made.rejected[at].is_repeatable);
+    assert_eq!([of(0), of(1), of(2)], [(b"a".as_slice(), 0, true), (b"", 0, true), (b"b", 0, true)]);
+    assert_eq!(made.rejected[0].lambda_arn.as_deref(), Some("arn:abort"));
+    assert_eq!(made.ran, Ran::Through(PluginVersion::replaced("abort", StandIn::DeadLetter)));
 }
 
 /// Row P12: the same batch gives the same answer, to the byte.
