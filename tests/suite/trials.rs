@@ -159,9 +159,11 @@ async fn a_canary_ends_itself_badly_or_well() {
         .await;
     let reason = shown_then["candidate"]["reason"].as_str().expect("a reason").to_owned();
     assert!(reason.contains("100.0 of 100 records failed"), "{reason}");
-    assert!(host.log().contains("canary is rolled back"), "{}", host.log_tail());
-    let page = host.metrics().await;
-    assert_eq!(sum(&page, "hydrant_plugin_canary_rollbacks_total", &["plugin=\"bench\""]), 1.0);
+    let counted = until("a word and a count", LIMIT, async || {
+        let count = sum(&host.metrics().await, "hydrant_plugin_canary_rollbacks_total", &["plugin=\"bench\""]);
+        (count > 0.0 && host.log().contains("canary is rolled back")).then_some(count)
+    });
+    assert_eq!(counted.await, Ok(1.0));
 
     let file = host.folder().join("another.wasm");
     fs::write(&file, stamped("another")).expect("a file");

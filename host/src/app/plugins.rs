@@ -61,6 +61,9 @@ impl Plugins for PluginDoor {
             .list()
             .into_iter()
             .map(|version| {
+                // A candidate that is said to rule is then also shown as what does.
+                let candidate = self.plugins.candidate(&version.name);
+                let version = self.plugins.ruling(&version.name).unwrap_or(version);
                 let releases = self.plugins.releases(&version.name);
                 let streams = streams.remove(&version.name).unwrap_or_default();
                 json!({
@@ -69,7 +72,7 @@ impl Plugins for PluginDoor {
                     "deterministic": self.plugins.is_deterministic(&version.name),
                     "streams": streams,
                     "releases": releases,
-                    "candidate": self.plugins.candidate(&version.name),
+                    "candidate": candidate,
                 })
             })
             .collect();
@@ -102,7 +105,7 @@ impl Plugins for PluginDoor {
         if to.is_none()
             && let Some(ended) = self.plugins.end_candidate(name)
         {
-            let ruling = self.plugins.current(name).map(|version| version.digest);
+            let ruling = self.plugins.ruling(name).map(|version| version.digest);
             return Ok(json!({ "plugin": name, "digest": ruling, "ended": ended.digest }));
         }
         let (name, to) = (name.to_owned(), to.map(str::to_owned));

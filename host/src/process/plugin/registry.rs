@@ -112,6 +112,11 @@ impl PluginHost {
         Some(canary.map_or(ruling, |candidate| candidate.version.clone()))
     }
 
+    /// The version of this plugin that rules, canaries apart.
+    pub fn ruling(&self, name: &str) -> Option<PluginVersion> {
+        self.registry.ruling(name)
+    }
+
     /// Every plugin's ruling version, by name.
     pub fn list(&self) -> Vec<PluginVersion> {
         lock(&self.registry.current).values().cloned().collect()
