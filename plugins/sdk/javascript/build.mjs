@@ -17,11 +17,12 @@ await main(async ([out, given, ...surplus]) => {
     throw new BuildError(`${entry} does not exist: a plugin begins in src/plugin.js or src/plugin.ts`);
   }
   await checkExports(entry, folder);
+  // The engine's gaps are filled before the author's module is evaluated.
   const contents = `
-    import ${JSON.stringify(join(SDK, 'engine.js'))};
+    import { whenIdle } from ${JSON.stringify(join(SDK, 'engine.js'))};
     import * as plugin from ${JSON.stringify(entry)};
     import { component } from ${JSON.stringify(join(SDK, 'component.js'))};
-    export const transform = component(plugin);
+    export const transform = component(plugin, whenIdle);
   `;
   const { text } = await bundle({ contents, folder });
   await componentize(text, resolve(folder, out), folder);
@@ -30,10 +31,10 @@ await main(async ([out, given, ...surplus]) => {
 /** A misspelt export would be found by the first batch only. */
 async function checkExports(entry, folder) {
   const contents = `export * from ${JSON.stringify(entry)};`;
-  const { outputs } = await bundle({ contents, folder });
-  const exported = new Set(Object.values(outputs).flatMap((output) => output.exports));
-  if (exported.has('transform') === exported.has('transformBatch')) {
-    const why = exported.has('transform') ? 'both' : 'neither';
-    throw new BuildError(`${entry} exports ${why}: a plugin exports a function \`transform\` or a function \`transformBatch\``);
+  const { exports } = await bundle({ contents, folder });
+  if (exports.includes('transform') === exports.includes('transformBatch')) {
+    const which = exports.includes('transform') ? 'both' : 'neither';
+    const told = `${entry} exports ${which} of \`transform\` and \`transformBatch\``;
+    throw new BuildError(`${told}: a plugin exports one of the two functions`);
   }
 }

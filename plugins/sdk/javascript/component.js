@@ -4,12 +4,11 @@
 import { log as host } from 'hydrant:transform/log@1.0.0';
 import { isPromise, run } from './batch.js';
 import { Context } from './context.js';
-import { whenIdle } from './engine.js';
 import { sendTo, write } from './log.js';
 import { told, traced } from './outcome.js';
 
-/** The exports of the world, made of an author's module. */
-export function component(plugin) {
+/** The exports of the world, made of an author's module and of `whenIdle` in engine.js. */
+export function component(plugin, whenIdle) {
   const { transform, transformBatch = (batch) => batch.each(transform), configure } = plugin;
   let context;
   return {
@@ -20,7 +19,7 @@ export function component(plugin) {
       if (configure === undefined) return undefined;
       try {
         const pending = configure(context);
-        if (isPromise(pending)) return waitFor(pending).catch(refuse);
+        if (isPromise(pending)) return waitFor(pending, whenIdle).catch(refuse);
       } catch (thrown) {
         refuse(thrown);
       }
@@ -39,7 +38,7 @@ export function component(plugin) {
 }
 
 /** Waits for configure, unless nothing is left that could settle its promise. */
-async function waitFor(pending) {
+async function waitFor(pending, whenIdle) {
   let stop;
   const hopeless = new Promise((_, reject) => {
     stop = whenIdle(() => reject('configure never settles: nothing is left to wait for'));

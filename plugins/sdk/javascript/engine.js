@@ -4,8 +4,29 @@
 import { write } from './log.js';
 import { traced } from './outcome.js';
 
-/** Timers of the author's that have not fired: id and delay. */
+const { setTimeout: later, queueMicrotask: soon } = globalThis;
+
+// Timers go by a clock of their own, which moves on to the next one's time whenever the engine has nothing else to do.
+// There is nothing to really wait for, the host's clock stands still during a batch anyway, and the host counts handles:
+// so the engine never has more than one timer.
+
+/** Timers that have not fired, by id; and a heap of them, the earliest first, in which cleared ones stay. */
 const timers = new Map();
+const heap = [];
+let clock = 0;
+let nextId = 1;
+/** Whether the engine will call `turn`. */
+let isArmed = false;
+/** What is called when no timer is left. */
+const watchers = new Set();
+/**
+ * The engine's own streams take turns with ours, and do not tell that they are there: so many turns must pass without a
+ * timer before nothing is left. Once that was so, it will be so again.
+ */
+let patience = 4096;
+const LITTLE_PATIENCE = 512;
+/** Turns without a timer. */
+let idleTurns = 0;
 
 /** What happens to anything that a timer throws; the engine would trap. */
 let uncaught = (thrown) => write('warn', `a timer threw: ${traced(thrown)}`);
@@ -15,7 +36,78 @@ export function onUncaught(handler) {
   uncaught = handler;
 }
 
-const { setTimeout: later, clearTimeout: never, setInterval: repeat, queueMicrotask: soon } = globalThis;
+/**
+ * Calls `idle` whenever nothing is left that could settle a promise; the function that it returns ends that. Without it
+ * the engine would trap.
+ */
+export function whenIdle(idle) {
+  watchers.add(idle);
+  idleTurns = 0;
+  arm();
+  return () => watchers.delete(idle);
+}
+
+function arm() {
+  if (isArmed || (timers.size === 0 && watchers.size === 0)) return;
+  isArmed = true;
+  later(turn, 0);
+}
+
+/** Fires the earliest timer: one at a time, so that promises come between them as they do in Node. */
+function turn() {
+  isArmed = false;
+  const timer = earliest();
+  if (timer === undefined) {
+    idleTurns += 1;
+    if (idleTurns > patience) {
+      idleTurns = 0;
+      patience = LITTLE_PATIENCE;
+      for (const idle of [...watchers]) idle();
+    }
+  } else {
+    idleTurns = 0;
+    clock = timer.due;
+    if (timer.every === undefined) timers.delete(timer.id);
+    else push({ ...timer, due: clock + timer.every });
+    timer.run();
+  }
+  arm();
+}
+
+function earliest() {
+  while (heap.length > 0) {
+    const timer = pop();
+    if (timers.has(timer.id)) return timer;
+  }
+  return undefined;
+}
+
+const isBefore = (a, b) => a.due < b.due || (a.due === b.due && a.id < b.id);
+
+function push(timer) {
+  timers.set(timer.id, timer);
+  let at = heap.push(timer) - 1;
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    if (!isBefore(heap[at], heap[above])) break;
+    [heap[at], heap[above]] = [heap[above], heap[at]];
+    at = above;
+  }
+}
+
+function pop() {
+  const [first] = heap;
+  const last = heap.pop();
+  if (heap.length === 0) return first;
+  heap[0] = last;
+  for (let at = 0; ; ) {
+    let least = at;
+    for (const below of [2 * at + 1, 2 * at + 2]) if (below < heap.length && isBefore(heap[below], heap[least])) least = below;
+    if (least === at) return first;
+    [heap[at], heap[least]] = [heap[least], heap[at]];
+    at = least;
+  }
+}
 
 function guarded(call, given) {
   if (typeof call !== 'function') throw new TypeError('a timer needs a function');
@@ -28,50 +120,25 @@ function guarded(call, given) {
   };
 }
 
-globalThis.setTimeout = (call, delay = 0, ...given) => {
-  const run = guarded(call, given);
-  const id = later(() => {
-    timers.delete(id);
-    run();
-  }, delay);
-  timers.set(id, Number(delay) || 0);
-  return id;
-};
-
-globalThis.setInterval = (call, delay = 0, ...given) => {
-  const id = repeat(guarded(call, given), delay);
-  timers.set(id, Number(delay) || 0);
-  return id;
-};
-
-globalThis.clearTimeout = globalThis.clearInterval = (id) => {
-  timers.delete(id);
-  never(id);
-};
-
-globalThis.queueMicrotask = (call) => soon(guarded(call, []));
-
-/**
- * Calls `idle` whenever nothing is left that could settle a promise; the function that it returns ends that. Without it
- * the engine would trap.
- */
-export function whenIdle(idle) {
-  let id;
-  const look = () => {
-    if (timers.size === 0) idle();
-    arm();
-  };
-  // After every timer of the author's: the clock may stand still, and then the earlier one goes first forever.
-  const arm = () => {
-    id = later(look, timers.size === 0 ? 0 : Math.max(...timers.values()) + 1);
-  };
+/** Delays are whole milliseconds, at least one, as in Node. */
+function start(call, delay, given, isRepeated) {
+  const after = Math.max(1, Math.trunc(Number(delay)) || 0);
+  const id = nextId;
+  nextId += 1;
+  push({ id, due: clock + after, every: isRepeated ? after : undefined, run: guarded(call, given) });
   arm();
-  return () => never(id);
+  return id;
 }
 
-function lack(owner, name, why) {
-  const told = `${name} is not there inside a plugin: ${why}`;
-  const value = () => {
+globalThis.setTimeout = (call, delay, ...given) => start(call, delay, given, false);
+globalThis.setInterval = (call, delay, ...given) => start(call, delay, given, true);
+globalThis.clearTimeout = globalThis.clearInterval = (id) => void timers.delete(id);
+globalThis.queueMicrotask = (call) => soon(guarded(call, []));
+
+function lack(owner, name, why, shown = name) {
+  const told = `${shown} is not there inside a plugin: ${why}`;
+  // Not an arrow function: it may be called with new.
+  const value = function () {
     throw new Error(told);
   };
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
@@ -79,15 +146,17 @@ function lack(owner, name, why) {
 
 lack(globalThis, 'fetch', 'there is no network');
 
-// The engine knows no locales, and would answer these all the same.
+// The engine would answer most of these all the same.
+const NO_LOCALES = 'the engine knows no locales';
 for (const owner of [Number, BigInt, Date]) {
   for (const name of ['toLocaleString', 'toLocaleDateString', 'toLocaleTimeString']) {
     if (name in owner.prototype && (owner === Date || name === 'toLocaleString')) {
-      lack(owner.prototype, name, 'the engine has no Intl');
+      lack(owner.prototype, name, NO_LOCALES);
     }
   }
 }
-lack(String.prototype, 'localeCompare', 'the engine has no Intl; compare with < and >');
+lack(globalThis, 'hydrantNoIntl', NO_LOCALES, 'Intl');
+lack(String.prototype, 'localeCompare', `${NO_LOCALES}; compare with < and >`);
 
 Object.defineProperty(String.prototype, 'normalize', {
   value(form) {

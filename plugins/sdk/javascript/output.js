@@ -4,7 +4,8 @@ import { Columns } from './columns.js';
 import { log } from './log.js';
 import { drop, fail, Failure, shown, told, traced } from './outcome.js';
 
-// Codes of an outcome, as the world defines them; 0, keep, is what the list begins with.
+// Codes of an outcome, as the world defines them.
+const KEEP = 0;
 const REPLACE = 1;
 const DROP = 2;
 const FAIL = 3;
@@ -79,6 +80,23 @@ export class Output {
   fail({ reason, code }) {
     this.reasons.push({ input: this.input, code, message: reason });
     this.discard(FAIL);
+  }
+
+  /** Keeps the input at hand. */
+  keep() {
+    this.discard(KEEP);
+  }
+
+  /** Replaces the input at hand by bytes that nobody writes to any more. */
+  replaceBy(bytes) {
+    this.isText = false;
+    this.push(bytes);
+    this.close(REPLACE);
+  }
+
+  /** Whether no key is set for the input at hand. */
+  hasNoKeys() {
+    return this.columns.at.length === 0;
   }
 
   /** A failure of anything thrown; the first stack of a batch is logged. */

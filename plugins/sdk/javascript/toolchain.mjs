@@ -26,13 +26,16 @@ export async function main(build) {
 }
 
 /**
- * One ES module of everything that `contents` imports. A module of Node for which `builtin` has a path is replaced by
- * that file; any other one is an error.
+ * One ES module of everything that `contents` imports, and what it exports. A module of Node for which `builtins` has a
+ * path is replaced by that file, any other one is an error; unless a package imports it and `stub` is the path of what
+ * makes a stub of it. A package whose name matches `packages.filter` is replaced by the file `packages.path`.
  */
-export async function bundle({ contents, folder, builtins = {}, ...options }) {
+export async function bundle({ contents, folder, builtins = {}, packages, stub, ...options }) {
   const { build } = await load('esbuild', folder);
   const built = await build({
     stdin: { contents, resolveDir: folder, sourcefile: 'component.js' },
+    // Names in stacks, and the bytes that come out, then depend on the project alone.
+    absWorkingDir: resolve(folder),
     bundle: true,
     write: false,
     metafile: true,
@@ -45,17 +48,24 @@ export async function bundle({ contents, folder, builtins = {}, ...options }) {
     external: ['hydrant:*'],
     // The engine ends a module before it awaited anything.
     supported: { 'top-level-await': false },
+    define: NO_INTL,
     charset: 'utf8',
     legalComments: 'none',
     logLevel: 'silent',
     ...options,
-    plugins: [noNode(builtins)],
-  }).catch(async (failure) => {
+    plugins: [noNode(builtins, packages, stub)],
+  }).catch((failure) => {
     if (!Array.isArray(failure.errors)) throw failure;
     throw new BuildError(`the plugin cannot be bundled\n\n${failure.errors.map(shown).join('\n')}`);
   });
-  return { text: built.outputFiles[0].text, outputs: built.metafile.outputs };
+  const [{ exports }] = Object.values(built.metafile.outputs);
+  return { text: built.outputFiles[0].text, exports };
 }
+
+/** What uses Intl without asking whether it is there gets an error that says so; engine.js has the name. */
+const INTL = ['Collator', 'DateTimeFormat', 'DisplayNames', 'DurationFormat', 'getCanonicalLocales', 'ListFormat', 'Locale'];
+const MORE_INTL = ['NumberFormat', 'PluralRules', 'RelativeTimeFormat', 'Segmenter', 'supportedValuesOf'];
+const NO_INTL = Object.fromEntries([...INTL, ...MORE_INTL].map((name) => [`Intl.${name}`, 'hydrantNoIntl']));
 
 /** Makes a component of a bundled module and writes it to a file, whole or not at all. */
 export async function componentize(text, out, folder) {
@@ -102,13 +112,17 @@ function above(folder) {
 }
 
 /** Answers imports of Node's own modules. A package of the same name, like `buffer` or `events`, goes first. */
-function noNode(builtins) {
-  const names = [...builtinModules].filter((name) => !name.startsWith('_'));
-  const filter = new RegExp(`^(node:.*|${names.map((name) => name.replaceAll('/', '\\/')).join('|')})$`);
+function noNode(builtins, packages, stub) {
+  const names = builtinModules.filter((name) => !name.startsWith('_')).map((name) => name.replaceAll('/', '\\/'));
   return {
     name: 'no-node',
     setup(build) {
-      build.onResolve({ filter }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (packages !== undefined) build.onResolve({ filter: packages.filter }, () => ({ path: packages.path }));
+      build.onResolve({ filter: /\.node$/ }, ({ path }) => ({
+        errors: [{ text: `"${path}" is native code, which cannot be there inside a plugin` }],
+      }));
+      build.onResolve({ filter: new RegExp(`^(node:.*|${names.join('|')})$`) }, async (asked) => {
+        const { path, kind, importer, resolveDir, pluginData } = asked;
         if (pluginData === LOOKED) return undefined;
         const name = path.replace(/^node:/, '');
         if (Object.hasOwn(builtins, name)) return { path: builtins[name] };
@@ -116,8 +130,17 @@ function noNode(builtins) {
           const found = await build.resolve(path, { kind, resolveDir, pluginData: LOOKED });
           if (found.errors.length === 0) return found;
         }
+        // A package may have a use for it that a plugin never comes to.
+        if (stub !== undefined && /[\\/]node_modules[\\/]/.test(importer)) {
+          console.error(`note: ${importer} imports ${path}, and fails when it uses it: ${lack(name)}`);
+          return { path: name, namespace: 'stub' };
+        }
         return { errors: [{ text: `"${path}" is not there inside a plugin: ${lack(name)}` }] };
       });
+      build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({
+        contents: `module.exports = require(${JSON.stringify(stub)})(${JSON.stringify(path)}, ${JSON.stringify(lack(path))});`,
+        resolveDir: dirname(stub),
+      }));
     },
   };
 }
@@ -137,7 +160,9 @@ const LACKS = [
   ['there are no threads', ['worker_threads', 'async_hooks']],
 ];
 
-function shown({ text, location, notes }) {
+function shown({ text: given, location, notes }) {
+  const isAwait = given.startsWith('Top-level await');
+  const text = isAwait ? 'top-level await is not there inside a plugin: await inside a function' : given;
   const place = location === null ? '' : `${location.file}:${location.line}:${location.column + 1}: `;
   const line = location?.lineText === undefined ? '' : `\n    ${location.lineText.trim().slice(0, 200)}`;
   return `${place}${text}${line}${notes.map((note) => `\n  ${note.text}`).join('')}`;
