@@ -223,3 +223,32 @@ async fn a_newcomer_writes_go() {
 async fn a_newcomer_writes_c() {
     walks(&Way { language: "c", source: "src/plugin.c", tests: &["make", "test"] }).await;
 }
+
+/// Builds a handler as it is and holds it to its fixtures.
+fn lambda(language: &str, handlers: &[(&str, &str)]) {
+    let adapter = repository().join("plugins/lambda").join(language);
+    let folder = fresh(&format!("lambda-{language}"));
+    copy(&adapter.join("handlers"), &folder);
+    for (handler, fixtures) in handlers {
+        let out = folder.join(handler).with_extension("wasm");
+        succeeds(&mut plugin(&["build", "--lambda", shown(&folder.join(handler)), "--out", shown(&out)]));
+        let said = succeeds(&mut plugin(&["test", shown(&out), shown(&adapter.join("fixtures").join(fixtures))]));
+        assert!(said.contains("all as expected"), "{said}");
+    }
+    let staged = fs::read_dir(&folder).expect("a folder").flatten();
+    let left: Vec<_> =
+        staged.map(|entry| entry.file_name()).filter(|name| shown(Path::new(name)).starts_with('.')).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// A handler of AWS Lambda in Python: partition keys, settings as environment, and each of Amazon's rules.
+#[test]
+fn a_python_handler_runs_as_it_is() {
+    lambda("python", &[("json_edit.py", "json_edit"), ("misbehaving.py", "misbehaving")]);
+}
+
+/// The same for Node.js.
+#[test]
+fn a_node_handler_runs_as_it_is() {
+    lambda("node", &[("json-edit.js", "json_edit"), ("misbehaving.js", "misbehaving")]);
+}

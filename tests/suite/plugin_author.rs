@@ -30,9 +30,13 @@ fn text(bytes: &[u8]) -> String {
 /// The plugins of this repository do what their fixtures say.
 #[test]
 fn the_plugins_hold_to_their_fixtures() {
-    let output = hydrant(&["test"], &plugin("orders"), &["plugins/orders/fixtures"], "");
-    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(text(&output.stdout).ends_with("records: all as expected\n"), "{}", text(&output.stdout));
+    const READY_MADE: [&str; 7] =
+        ["orders", "json-to-ndjson", "redact", "parse-log", "cloudwatch-logs", "sample", "sensor-quality"];
+    for name in READY_MADE {
+        let output = hydrant(&["test"], &plugin(name), &[&format!("plugins/{name}/fixtures")], "");
+        assert_eq!(output.status.code(), Some(0), "{name}: {}{}", text(&output.stdout), text(&output.stderr));
+        assert!(text(&output.stdout).ends_with("records: all as expected\n"), "{name}: {}", text(&output.stdout));
+    }
 
     // Another plugin does something else with them.
     let output = hydrant(&["test", "--json"], &plugin("bench"), &["plugins/orders/fixtures"], "");

@@ -77,7 +77,46 @@ fn project(language: Language) -> Project {
                 "tsconfig.json" = "tsconfig.json",
             ),
         },
-        Language::Python | Language::Go | Language::C => Project { sdk: "", place: "", files: &[] },
+        Language::Python => Project {
+            sdk: "sdk/python/hydrant_plugin",
+            place: "hydrant_plugin",
+            files: template!(
+                "python",
+                ".gitignore" = "gitignore",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "plugin.py" = "plugin.py",
+                "requirements.txt" = "../../../../../../plugins/sdk/python/requirements.txt",
+                "test_plugin.py" = "test_plugin.py",
+            ),
+        },
+        Language::Go => Project {
+            sdk: "sdk/go",
+            place: "hydrant",
+            files: template!(
+                "go",
+                ".gitignore" = "gitignore",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "go.mod" = "go.mod.in",
+                "main.go" = "main.go.in",
+                "main_test.go" = "main_test.go.in",
+            ),
+        },
+        Language::C => Project {
+            sdk: "sdk/c",
+            place: "hydrant",
+            files: template!(
+                "c",
+                ".gitignore" = "gitignore",
+                "Makefile" = "Makefile",
+                "README.md" = "README.md.in",
+                "fixtures/first.json" = "first.json",
+                "requirements.txt" = "requirements.txt",
+                "src/plugin.c" = "plugin.c",
+                "test/plugin_test.c" = "plugin_test.c",
+            ),
+        },
     }
 }
 
@@ -89,7 +128,7 @@ pub(super) fn new(console: &Console, asked: &NewPlugin) -> Result<(), Failure> {
         return console.say_json(&serde_json::json!({ "plugin": asked.name, "folder": folder }));
     }
     console.say(&format!(
-        "{} is a plugin now. Next:\n  cd {}\n  hydrant plugin build\n  hydrant plugin test {}.wasm",
+        "{} is a plugin now. Next (README.md says what to install):\n  cd {}\n  hydrant plugin build\n  hydrant plugin test {}.wasm",
         asked.name,
         folder.display(),
         asked.name
