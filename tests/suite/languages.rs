@@ -111,6 +111,15 @@ fn rust_conforms() {
     assert!(said.contains("4 fixtures, 51 records: all as expected"), "{said}");
 }
 
+/// A component that was built when version 1 of the contract was frozen, in C, still does what it did.
+#[test]
+fn what_was_built_then_runs_now() {
+    let file = repository().join("tests/frozen/conformance-v1.wasm");
+    let fixtures = repository().join("plugins/conformance/fixtures");
+    let said = succeeds(&mut plugin(&["test", shown(&file), shown(&fixtures)]));
+    assert!(said.contains("4 fixtures, 51 records: all as expected"), "{said}");
+}
+
 #[test]
 fn javascript_conforms() {
     let edit = |text: String| text.replace("../../../sdk/javascript/", "../hydrant-plugin/");

@@ -139,6 +139,16 @@ fn copies_of_the_contract_are_equal() {
     none(wrong, "copy wit/v1 over its copies");
 }
 
+/// What is built against version 1 loads for ever: a change of it, be it a comment, is made in `wit/v2`.
+#[test]
+fn version_1_of_the_contract_is_frozen() {
+    const V1: &str = "a94f060a8b2c6da9777a23a13d30259fdd341e5e9f64e68b5644942a47181378";
+    assert_eq!(
+        hydrant_tests::client::sha256_hex(&fs::read(repository().join("wit/v1/hydrant.wit")).expect("the contract")),
+        V1
+    );
+}
+
 /// Five folders at the top, each with one purpose; anything else has a place inside one of them.
 #[test]
 fn no_stray_folder_at_the_top() {
