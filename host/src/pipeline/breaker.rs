@@ -25,6 +25,8 @@ pub(crate) struct Breaker {
     /// The version it is about; none until the first one is known.
     version: Option<PluginVersion>,
     state: State,
+    /// How it was about the version before, which has its turn again where one of the two is a canary.
+    before: Option<(PluginVersion, State)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,21 +41,23 @@ enum State {
 
 impl Breaker {
     pub(crate) fn new() -> Self {
-        Self { version: None, state: State::Closed { faulted: 0 } }
+        Self { version: None, state: State::Closed { faulted: 0 }, before: None }
     }
 
     /// As a restart finds it that was open: whatever version is there is tried at once.
     pub(crate) fn reopened() -> Self {
-        Self { version: None, state: State::Open { until_ms: 0, pause_ms: SHORTEST_PAUSE_MS } }
+        Self { version: None, state: State::Open { until_ms: 0, pause_ms: SHORTEST_PAUSE_MS }, before: None }
     }
 
-    /// A version is published. One that is new is innocent: true when it closes the breaker.
+    /// This version rules now. One that is new is innocent: true when it closes the breaker. One that ruled before has
+    /// not become better.
     pub(crate) fn follow(&mut self, version: &PluginVersion) -> bool {
-        let is_new = self.version.as_ref().is_some_and(|known| known != version);
-        if self.version.as_ref() != Some(version) {
-            self.version = Some(version.clone());
-        }
-        is_new && self.close()
+        let Some(known) = self.version.replace(version.clone()).filter(|known| known != version) else { return false };
+        let was_tripped = self.is_tripped();
+        let again = self.before.take().filter(|(before, _)| before == version);
+        self.before = Some((known, self.state));
+        self.state = again.map_or(State::Closed { faulted: 0 }, |(_, state)| state);
+        was_tripped && !self.is_tripped()
     }
 
     /// Time passes: an open breaker lets one batch through when its pause is over.
@@ -230,6 +234,18 @@ mod tests {
             assert!(!breaker.faulted(&version("a"), 0));
         }
         assert!(!breaker.came_through(&version("a")) && !breaker.is_tripped());
+    }
+
+    /// A canary and the version that rules beside it have a state each.
+    #[test]
+    fn versions_that_take_turns_do_not_clear_each_other() {
+        let mut breaker = tripped(0);
+        for _ in 0..3 {
+            assert!(breaker.follow(&version("canary")) && breaker.lets_through());
+            assert!(!breaker.follow(&version("a")) && !breaker.lets_through());
+        }
+        assert!(breaker.follow(&version("b")), "two versions are remembered");
+        assert!(!breaker.follow(&version("canary")) && breaker.lets_through());
     }
 
     #[test]

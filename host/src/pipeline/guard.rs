@@ -93,7 +93,7 @@ impl Guard {
     pub(crate) fn published(&mut self, version: &PluginVersion) {
         let Some(guarded) = self.plugin.as_mut().filter(|guarded| guarded.name == version.name) else { return };
         if guarded.breaker.follow(version) {
-            tracing::info!(stream = %self.stream, plugin = %version.name, digest = %version.digest, "a new version closes the plugin's breaker");
+            tracing::info!(stream = %self.stream, plugin = %version.name, digest = %version.digest, "another version closes the plugin's breaker");
             self.show();
         }
     }
