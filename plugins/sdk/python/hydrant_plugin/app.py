@@ -6,14 +6,12 @@ import importlib
 import os
 
 from . import component, preload, sandbox
-from .building import PROJECT, attempt, finish, refuse
+from .building import PROJECT, VENDOR, attempt, finish, refuse
 from .component import Transform
 from .registry import registry
 
 MODULES = ("plugin", "app")
 """The author's module is one of these."""
-VENDOR = PROJECT + "/vendor/"
-"""Packages of others, installed there with `pip install --target vendor`."""
 
 
 def main() -> None:
@@ -24,7 +22,8 @@ def main() -> None:
     attempt(lambda: importlib.import_module(name))
     if registry.transform is None:
         refuse(f"{name}.py registers nothing: put @transform above a function of one record")
-    notes = preload.late_imports(lambda file: file.startswith(PROJECT + "/") and not file.startswith(VENDOR))
+    notes = preload.late_imports(PROJECT + "/")
+    preload.late_imports(VENDOR)  # packages of others try much that need not be there: nothing is told of it
     component.install(registry.configure, registry.transform)
     finish(notes, [PROJECT])
 

@@ -10,6 +10,8 @@ from . import component, log, sandbox
 
 PROJECT = "/0"
 """Where the author's folder is mounted."""
+VENDOR = "/2/"
+"""Where the author's folder vendor/ is mounted once more, so that what is in it can be imported."""
 REPORT = "/1/report.json"
 """What the toolchain's driver reads when it is done."""
 HINT = (
@@ -34,10 +36,15 @@ def told(error: BaseException, root: str = PROJECT, hint: str = HINT) -> str:
     shown = traceback.TracebackException.from_exception(error)
     own = [at for at, frame in enumerate(shown.stack) if frame.filename.startswith(root + "/")]
     frames = shown.stack[own[0] :] if own else []
+    frames = [frame for frame in frames if not log.OURS.search(frame.filename)]
     shown.stack = traceback.StackSummary.from_list(frames[-_FRAMES:])
-    text = "".join(shown.format(chain=False)).replace(f'File "{root}/', 'File "').rstrip()
+    text = "".join(shown.format(chain=False)).rstrip()
+    for folder, name in ((root + "/", ""), (VENDOR, "vendor/")):
+        text = text.replace(f'File "{folder}', f'File "{name}')
     if isinstance(error, ModuleNotFoundError):
         text += f"\nhint: {hint}"
+    elif isinstance(error, BrokenPipeError):
+        text += "\nhint: while a plugin is built it can print 10,000 bytes, which nobody sees"
     return text
 
 

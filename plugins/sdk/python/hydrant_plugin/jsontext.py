@@ -5,7 +5,6 @@ are no JSON though Python's own functions accept them.
 from __future__ import annotations
 
 import json
-from json import encoder as _encoder
 from typing import Any, NoReturn
 
 from .outcome import Invalid
@@ -15,7 +14,8 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON value")
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_decoder: Any = json.JSONDecoder(parse_constant=_refuse)
+_encoder: Any = json.encoder  # its parts are not in the types
 scan = _decoder.scan_once
 """Value and end of the JSON that begins at a place; `StopIteration` where none does."""
 SPACE = " \t\n\r"

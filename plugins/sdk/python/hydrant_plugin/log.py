@@ -16,7 +16,7 @@ _LINES = 10_000
 _TRACE_LINES = 40
 _TRACE_FRAMES = 12
 # Frames that tell an author nothing: ours, and those of an import.
-_OURS = re.compile(r"/hydrant_(plugin|lambda)/|^<frozen importlib|/python/importlib/")
+OURS = re.compile(r"/hydrant_(plugin|lambda)/|^<frozen importlib|/python/importlib/")
 
 lines: deque[tuple[str, str]] = deque(maxlen=_LINES)
 """Level and text of what was logged at the desk; `testing.logged` reads it."""
@@ -66,8 +66,11 @@ def trace(error: BaseException) -> None:
     """An exception's stack, at level warn."""
     try:
         shown = traceback.TracebackException.from_exception(error)
-        frames = [frame for frame in shown.stack if not _OURS.search(frame.filename)]
-        shown.stack = traceback.StackSummary.from_list(frames[-_TRACE_FRAMES:])
+        part: Optional[traceback.TracebackException] = shown
+        while part is not None:
+            frames = [frame for frame in part.stack if not OURS.search(frame.filename)]
+            part.stack = traceback.StackSummary.from_list(frames[-_TRACE_FRAMES:])
+            part = part.__cause__ or part.__context__
         text = "".join(shown.format())
     except Exception:  # a stack that cannot be shown must not cost the batch
         text = type(error).__name__

@@ -7,7 +7,7 @@ from __future__ import annotations
 import codecs
 import importlib
 import sys
-from typing import Callable, Iterator, NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional
 
 _ENCODING_CHARACTERS = 24
 _ROUNDS = 20
@@ -23,28 +23,27 @@ class Found(NamedTuple):
     guarded: bool
 
 
-def late_imports(may_scan: Callable[[str], bool]) -> list[str]:
-    """Imports what loaded modules name anywhere, until there is nothing new; returns what will be missing.
-
-    `may_scan` says of a file whether it is the author's own.
-    """
+def late_imports(folder: str) -> list[str]:
+    """Imports what the loaded modules of a folder name anywhere, until there is nothing new; returns what is missing."""
     notes: list[str] = []
     seen: set[str] = set()
     for _ in range(_ROUNDS):
-        files = {
-            name: file
-            for name, module in list(sys.modules.items())
-            if (file := getattr(module, "__file__", None)) and file not in seen and file.endswith(".py")
-        }
-        files = {name: file for name, file in files.items() if may_scan(file)}
-        if not files:
+        new = [(name, file) for name, file in _files() if file not in seen and file.startswith(folder)]
+        if not new:
             break
-        for name, file in files.items():
+        for name, file in new:
             seen.add(file)
             package = name if file.endswith("__init__.py") else name.rpartition(".")[0]
             with open(file, "rb") as source:
                 notes += load(source.read(), file, package)
     return notes
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py"):
+            yield name, file
 
 
 def load(source: bytes, file: str, package: str) -> list[str]:
@@ -73,8 +72,10 @@ def _load(found: Found) -> Optional[str]:
         for name in found.names:
             if name != "*" and not hasattr(module, name):
                 importlib.import_module(f"{found.module}.{name}")
-    except Exception as error:  # whatever it raises here, it would raise there
-        return str(error) or type(error).__name__
+    except ImportError as error:
+        return str(error)
+    except Exception:  # there is such a module, and it may fare better with settings
+        pass
     return None
 
 

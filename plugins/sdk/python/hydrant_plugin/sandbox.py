@@ -14,9 +14,9 @@ from typing import Any, Callable, NoReturn, Optional, Sequence
 
 ABSENT = {
     "_bz2": "bz2", "_ctypes": "ctypes", "_curses": "curses", "_dbm": "dbm", "_gdbm": "dbm", "_lzma": "lzma",
-    "_multiprocessing": "multiprocessing", "_sqlite3": "sqlite3", "_ssl": "ssl", "_tkinter": "tkinter",
+    "_multiprocessing": "multiprocessing", "_ssl": "ssl", "_tkinter": "tkinter",
     "_zstd": "compression.zstd", "fcntl": "fcntl", "grp": "grp", "mmap": "mmap", "pwd": "pwd", "readline": "readline",
-    "resource": "resource", "sqlite3": "sqlite3", "syslog": "syslog", "termios": "termios",
+    "resource": "resource", "syslog": "syslog", "termios": "termios",
 }  # fmt: skip
 """Modules of the standard library that the sandbox's Python is built without, and what they are part of."""
 
@@ -35,6 +35,7 @@ BASE = (
 NO_NETWORK = "a plugin has no network"
 NO_FILES = "a plugin has no files while it runs"
 NO_THREADS = "a plugin has one thread"
+NO_WAITING = "a plugin has no event loop, for there is nothing to wait for: call the function without asyncio"
 NO_PROGRAMS = "a plugin cannot start other programs"
 
 _kept: list[bytes] = []
@@ -47,8 +48,9 @@ class LateImport:
 
     def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: object = None) -> None:
         """Finds nothing."""
-        if name in ABSENT:
-            raise ModuleNotFoundError(f"no module {name!r}: the sandbox's Python has no {ABSENT[name]}", name=name)
+        absent = ABSENT.get(name) or (name if name in ABSENT.values() else None)
+        if absent is not None:
+            raise ModuleNotFoundError(f"no module {name!r}: the sandbox's Python has no {absent}", name=name)
         if self.sealed:
             raise ModuleNotFoundError(
                 f"no module {name!r}: a plugin cannot import while it runs what was not imported when it was built; "
@@ -63,7 +65,7 @@ late = LateImport()
 
 def enter() -> None:
     """Before the author's first module: the base is loaded, and what the sandbox lacks says so."""
-    sys.meta_path.append(late)  # type: ignore[arg-type]
+    sys.meta_path.append(late)
     for name in BASE:
         importlib.import_module(name)
     _guard()
@@ -97,16 +99,21 @@ def _guard() -> None:
         if hasattr(module, name):
             setattr(module, name, no_threads)
     no_programs = _refusal(lambda: OSError(errno.ENOTSUP, NO_PROGRAMS))
-    for name in ("fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "system"):
+    for name in ("popen", "system"):  # not `fork`: modules look whether there is one, and would use more of it
         setattr(os, name, no_programs)
 
 
-def _guard_programs() -> None:
+def _guard_loaded() -> None:
+    """Guards what only some plugins load."""
+    no_waiting = _refusal(lambda: RuntimeError(NO_WAITING))
+    for name in ("asyncio", "asyncio.events"):
+        if name in sys.modules:
+            setattr(sys.modules[name], "new_event_loop", no_waiting)
     subprocess = sys.modules.get("subprocess")
     if subprocess is not None:
         refuse = _refusal(lambda: OSError(errno.ENOTSUP, NO_PROGRAMS))
-        subprocess.Popen.__init__ = refuse  # type: ignore[attr-defined]
-        subprocess.Popen.__del__ = lambda self: None  # type: ignore[attr-defined]
+        subprocess.Popen.__init__ = refuse
+        subprocess.Popen.__del__ = lambda self: None
 
 
 def _guard_files(why: str) -> None:
@@ -121,7 +128,7 @@ def _guard_files(why: str) -> None:
             return really_open(file, *arguments, **named)
         raise FileNotFoundError(errno.ENOENT, why, file)
 
-    builtins.open = io.open = open_nothing  # type: ignore[assignment]
+    builtins.open = io.open = open_nothing
 
 
 def seal(roots: Sequence[str], instead: str) -> None:
@@ -131,7 +138,7 @@ def seal(roots: Sequence[str], instead: str) -> None:
     """
     for module in list(sys.modules.values()):
         _remember_source(getattr(module, "__file__", None), roots)
-    _guard_programs()
+    _guard_loaded()
     _guard_files(f"{NO_FILES}: {instead}")
     late.sealed = True
     # What lives now lives as long as the instance: the collector need not look at it, and so not touch its pages.

@@ -13,7 +13,8 @@ from .toolchain import BuildError
 
 _FILES = 10_000
 _BYTES = 64 << 20
-_SKIPPED = frozenset(("__pycache__", "fixtures", "node_modules", "hydrant_plugin", "target"))
+# At the top of the folder; further down they may be part of a package.
+_SKIPPED = frozenset(("fixtures", "hydrant_plugin", "node_modules", "target"))
 _NATIVE = (".so", ".pyd", ".dylib", ".dll")
 
 
@@ -58,7 +59,8 @@ def native_hint(native: list[Path]) -> str:
 def _files(source: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(source):
         here = Path(folder)
-        folders[:] = sorted(name for name in folders if not _is_skipped(here / name))
+        skipped = _SKIPPED if here == source else ()
+        folders[:] = sorted(name for name in folders if name not in skipped and not _is_skipped(here / name))
         for name in sorted(files):
             path = here / name
             if not name.startswith(".") and path.suffix != ".wasm" and path.is_file():
@@ -66,4 +68,4 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def _is_skipped(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()
+    return folder.name.startswith(".") or folder.name == "__pycache__" or (folder / "pyvenv.cfg").exists()

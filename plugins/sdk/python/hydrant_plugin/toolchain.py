@@ -39,10 +39,10 @@ class Report(NamedTuple):
     notes: list[str]
 
 
-def find(folder: Path) -> list[str]:
-    """The command that is the pinned componentize-py: of `.venv` in the folder or above it, of this Python, or on PATH."""
+def find(*folders: Path) -> list[str]:
+    """The command that is the pinned componentize-py: of `.venv` in a folder or above it, of this Python, or on PATH."""
     others = []
-    for command in _candidates(folder.resolve()):
+    for command in _candidates([folder.resolve() for folder in folders]):
         version = _version(command)
         if version == VERSION:
             return command
@@ -53,8 +53,8 @@ def find(folder: Path) -> list[str]:
     raise BuildError("componentize-py, which makes components of Python, is not installed", _INSTALL)
 
 
-def _candidates(folder: Path) -> Iterator[list[str]]:
-    for parent in (folder, *folder.parents):
+def _candidates(folders: Sequence[Path]) -> Iterator[list[str]]:
+    for parent in (parent for folder in folders for parent in (folder, *folder.parents)):
         for python in (parent / ".venv/bin/python", parent / ".venv/Scripts/python.exe"):
             if python.exists():
                 yield [str(python), "-I", "-c", _RUN]

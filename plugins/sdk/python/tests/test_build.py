@@ -41,14 +41,14 @@ class Toolchain(Folder):
     def test_another_version_is_passed_over_and_told_when_there_is_no_other(self) -> None:
         python = str(self.tool(".venv/bin/python", "0.1.0"))
         on_path = str(self.tool("bin/componentize-py", toolchain.VERSION))
-        with mock.patch.object(toolchain, "_candidates", lambda _folder: iter([[python], [on_path]])):
+        with mock.patch.object(toolchain, "_candidates", lambda _folders: iter([[python], [on_path]])):
             self.assertEqual(toolchain.find(self.folder), [on_path])
-        with mock.patch.object(toolchain, "_candidates", lambda _folder: iter([[python]])):
+        with mock.patch.object(toolchain, "_candidates", lambda _folders: iter([[python]])):
             with self.assertRaisesRegex(BuildError, "0.1.0 is installed"):
                 toolchain.find(self.folder)
 
     def test_none_at_all_is_told_with_what_to_do(self) -> None:
-        with mock.patch.object(toolchain, "_candidates", lambda _folder: iter([["/no/such/python"]])):
+        with mock.patch.object(toolchain, "_candidates", lambda _folders: iter([["/no/such/python"]])):
             with self.assertRaisesRegex(BuildError, "not installed") as raised:
                 toolchain.find(self.folder)
         self.assertIn(f"pip install componentize-py=={toolchain.VERSION}", raised.exception.hint)
@@ -81,8 +81,8 @@ class Toolchain(Folder):
 
 class Staging(Folder):
     def test_sources_and_data_are_copied_and_the_rest_is_not(self) -> None:
-        places = ("plugin.py", "data/table.csv", "vendor/other/__init__.py")
-        others = (".git/x", ".venv/x", "env/pyvenv.cfg", "env/x.py", "old.wasm", "__pycache__/x", "hydrant_plugin/x.py")
+        places = ("plugin.py", "data/table.csv", "vendor/other/target/__init__.py")
+        others = (".git/x", ".venv/x", "env/pyvenv.cfg", "env/x.py", "old.wasm", "sub/__pycache__/x", "hydrant_plugin/x.py")
         for place in (*places, *others, "fixtures/first.json", "vendor/numpy/core.so"):
             self.write(place)
         target = self.folder / "staged"

@@ -150,7 +150,12 @@ class Keys(unittest.TestCase):
             ("k", "\ud800", "surrogate"),
         ]
         for name, value, said in cases:
-            fate = run(lambda record: record.set(name, value), ["a"])[0]  # type: ignore[func-returns-value]
+
+            def transform(record: Record, name: Any = name, value: Any = value) -> Outcome:
+                record.set(name, value)
+                return record
+
+            fate = run(transform, ["a"])[0]
             assert isinstance(fate, Failed)
             self.assertIn(said, fate.reason)
 

@@ -12,10 +12,12 @@ from hydrant_plugin.testing import Kept
 class Registering(unittest.TestCase):
     def setUp(self) -> None:
         self.registry = registry.registry
-        registry.registry = testing.registry = registry.Registry()
+        registry.registry = registry.Registry()
+        setattr(testing, "registry", registry.registry)
 
     def tearDown(self) -> None:
-        registry.registry = testing.registry = self.registry
+        registry.registry = self.registry
+        setattr(testing, "registry", self.registry)
 
     def test_a_registered_function_stays_a_function_and_is_run(self) -> None:
         seen: list[str] = []
