@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import unittest
+from pathlib import Path
 from typing import Any
 from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import shim  # noqa: E402, F401, before what it finds
 
 from hydrant_lambda import answer, aws
 from hydrant_lambda.function import Function

@@ -9,6 +9,9 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import shim  # noqa: E402, F401, before what it finds
+
 import build_lambda
 from hydrant_lambda.modules import Modules, installed
 from hydrant_plugin.toolchain import BuildError
