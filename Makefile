@@ -23,7 +23,7 @@ POWER_CYCLES ?= 10
 RUNS ?= 3
 CARGO_DENY := 0.20.2
 
-.PHONY: help setup rust toolchains plugins build demo test fmt lint unit doc suite deny bench bench-plugins crash clean-peers
+.PHONY: help setup rust toolchains sdks plugins build demo test fmt lint unit doc suite deny bench bench-plugins crash clean-peers
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
@@ -61,7 +61,7 @@ build: plugins ## Build the host and the guests, optimised
 demo: build ## Send 200,000 shop orders through a plugin into an embedded S3
 	@"$(TARGET)/release/hydrant" demo --dir "$(TARGET)/demo"
 
-test: fmt lint unit doc suite ## Everything that must hold before a change is merged
+test: fmt lint unit sdks doc suite ## Everything that must hold before a change is merged
 
 fmt: rust ## Formatting
 	$(CARGO) fmt --all --check
@@ -74,6 +74,9 @@ lint: rust ## rustc's and clippy's lints, as errors
 unit: plugins ## Tests beside the code
 	$(CARGO) test --quiet --locked --workspace --lib --bins
 	$(GUEST_CARGO) test --quiet --locked --workspace
+
+sdks: toolchains ## The tests of the SDKs and adapters that are not Rust, by their languages' own runners
+	@bash plugins/check.sh "$(TOOLCHAINS)"
 
 doc: rust ## Documentation builds without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps

@@ -29,18 +29,22 @@ export async function bundleHandler(given, out, name) {
     mainFields: ['module', 'main'],
     conditions: ['node', 'module'],
   };
-  const { exports } = await bundle({ ...options, contents: `export * from ${JSON.stringify(file)};` });
+  const { exports, files } = await bundle({ ...options, contents: `export * from ${JSON.stringify(file)};` });
   // Only an ES module says beforehand what it exports.
   if (exports.length > 0 && !exports.includes(name)) {
     throw new BuildError(`${file} exports no ${name}, but ${exports.join(', ')}`);
   }
   const about = { name, file: basename(file), functionName: basename(out).replace(/\.wasm$/, '') };
+  // The shim's modules are evaluated while the component is made, not in every instance anew.
+  const early = Object.values(BUILTINS).filter((path) => files.includes(path));
   // `require` and not `import`: the handler must see its environment, so its module waits for `configure`.
   const contents = `
     import { whenIdle } from ${JSON.stringify(join(SDK, 'engine.js'))};
     import { component } from ${JSON.stringify(join(SDK, 'component.js'))};
     import { lambda } from ${JSON.stringify(join(SHIM, 'lambda.js'))};
-    const plugin = lambda(() => require(${JSON.stringify(file)}), ${JSON.stringify(about)});
+    ${early.map((path, at) => `import * as early${at} from ${JSON.stringify(path)};`).join('\n')}
+    const early = [${early.map((_, at) => `early${at}`)}];
+    const plugin = lambda(() => require(${JSON.stringify(file)}), ${JSON.stringify(about)}, early);
     export const transform = component(plugin, whenIdle);
   `;
   const { text } = await bundle({ ...options, contents });

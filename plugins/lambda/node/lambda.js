@@ -9,11 +9,13 @@ import { setGlobals } from './globals.js';
 import { FunctionError, invoke } from './invoke.js';
 import process from './node/process.js';
 
-/** `load` evaluates the handler's module; `name` is its export. */
-export function lambda(load, { name, file, functionName }) {
+/** `load` evaluates the handler's module; `name` is its export; `early` keeps what was evaluated before. */
+export function lambda(load, { name, file, functionName }, early) {
   let handler;
   setGlobals();
   return {
+    early,
+
     configure(context) {
       for (const known of Object.keys(process.env)) delete process.env[known];
       Object.assign(process.env, environment(context.settings, functionName));

@@ -10,9 +10,12 @@ const { setTimeout: later, queueMicrotask: soon } = globalThis;
 // There is nothing to really wait for, the host's clock stands still during a batch anyway, and the host counts handles:
 // so the engine never has more than one timer.
 
-/** Timers that have not fired, by id; and a heap of them, the earliest first, in which cleared ones stay. */
+/** Timers that have not fired, by id; and a queue of them, from `first` on, in which cleared ones stay. */
 const timers = new Map();
-const heap = [];
+const queue = [];
+let first = 0;
+/** How many that have fired stay in the queue: an interval may never let it become empty. */
+const FIRED_AT_MOST = 1024;
 let clock = 0;
 let nextId = 1;
 /** Whether the engine will call `turn`. */
@@ -75,38 +78,33 @@ function turn() {
 }
 
 function earliest() {
-  while (heap.length > 0) {
-    const timer = pop();
+  while (first < queue.length) {
+    const timer = queue[first];
+    first += 1;
+    if (first === FIRED_AT_MOST) {
+      queue.splice(0, first);
+      first = 0;
+    }
     if (timers.has(timer.id)) return timer;
   }
+  queue.length = 0;
+  first = 0;
   return undefined;
 }
 
-const isBefore = (a, b) => a.due < b.due || (a.due === b.due && a.id < b.id);
-
+/** Puts a timer behind those that fire no later; nearly always that is the end. */
 function push(timer) {
   timers.set(timer.id, timer);
-  let at = heap.push(timer) - 1;
-  while (at > 0) {
-    const above = (at - 1) >> 1;
-    if (!isBefore(heap[at], heap[above])) break;
-    [heap[at], heap[above]] = [heap[above], heap[at]];
-    at = above;
+  let low = queue.length;
+  if (low > first && queue[low - 1].due > timer.due) {
+    low = first;
+    for (let high = queue.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (queue[middle].due > timer.due) high = middle;
+      else low = middle + 1;
+    }
   }
-}
-
-function pop() {
-  const [first] = heap;
-  const last = heap.pop();
-  if (heap.length === 0) return first;
-  heap[0] = last;
-  for (let at = 0; ; ) {
-    let least = at;
-    for (const below of [2 * at + 1, 2 * at + 2]) if (below < heap.length && isBefore(heap[below], heap[least])) least = below;
-    if (least === at) return first;
-    [heap[at], heap[least]] = [heap[least], heap[at]];
-    at = least;
-  }
+  queue.splice(low, 0, timer);
 }
 
 function guarded(call, given) {

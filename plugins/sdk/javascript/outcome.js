@@ -41,7 +41,7 @@ export function told(thrown) {
 export function traced(thrown) {
   try {
     if (!(thrown instanceof Error)) return text(thrown);
-    const stack = text(thrown.stack ?? '').trimEnd();
+    const stack = text(String(thrown.stack ?? '').split('\n', STACK_LINES).join('\n')).trimEnd();
     const title = `${thrown.name}: ${thrown.message}`;
     // Some engines begin the stack with the title, some do not.
     return stack.startsWith(title) || stack === '' ? stack || title : `${title}\n${stack}`;
@@ -49,6 +49,9 @@ export function traced(thrown) {
     return told(thrown);
   }
 }
+
+/** Where it happened and what called that; a recursion goes on for hundreds of lines. */
+const STACK_LINES = 12;
 
 /** The host keeps 1,024 bytes of a reason. */
 const REASON_CHARACTERS = 1024;

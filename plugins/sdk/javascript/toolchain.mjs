@@ -26,7 +26,7 @@ export async function main(build) {
 }
 
 /**
- * One ES module of everything that `contents` imports, and what it exports. A module of Node for which `builtins` has a
+ * One ES module of everything that `contents` imports: {text, exports, files}. A module of Node for which `builtins` has a
  * path is replaced by that file, any other one is an error; unless a package imports it and `stub` is the path of what
  * makes a stub of it. A package whose name matches `packages.filter` is replaced by the file `packages.path`.
  */
@@ -59,7 +59,8 @@ export async function bundle({ contents, folder, builtins = {}, packages, stub, 
     throw new BuildError(`the plugin cannot be bundled\n\n${failure.errors.map(shown).join('\n')}`);
   });
   const [{ exports }] = Object.values(built.metafile.outputs);
-  return { text: built.outputFiles[0].text, exports };
+  const files = Object.keys(built.metafile.inputs).map((path) => resolve(folder, path));
+  return { text: built.outputFiles[0].text, exports, files };
 }
 
 /** What uses Intl without asking whether it is there gets an error that says so; engine.js has the name. */
@@ -81,7 +82,7 @@ export async function componentize(text, out, folder) {
       // No host of plugins answers http; the rest is answered by one that denies everything.
       disableFeatures: ['http', 'fetch-event'],
     }).catch((error) => {
-      throw new BuildError(`the plugin's top-level code fails, which runs while the component is made\n\n${error.message}`);
+      throw new BuildError(`the engine refuses the plugin's code; what is outside of functions runs while the component is made\n\n${error.message}`);
     });
     writeFileSync(`${out}.new`, component);
     renameSync(`${out}.new`, out);
@@ -132,7 +133,7 @@ function noNode(builtins, packages, stub) {
         }
         // A package may have a use for it that a plugin never comes to.
         if (stub !== undefined && /[\\/]node_modules[\\/]/.test(importer)) {
-          console.error(`note: ${importer} imports ${path}, and fails when it uses it: ${lack(name)}`);
+          note(`${importer} imports ${path}, and fails when it uses it: ${lack(name)}`);
           return { path: name, namespace: 'stub' };
         }
         return { errors: [{ text: `"${path}" is not there inside a plugin: ${lack(name)}` }] };
@@ -145,6 +146,13 @@ function noNode(builtins, packages, stub) {
   };
 }
 
+/** Tells the author something, once. */
+function note(text) {
+  if (!noted.has(text)) console.error(`note: ${text}`);
+  noted.add(text);
+}
+
+const noted = new Set();
 const LOOKED = Symbol('looked for as a package');
 
 /** What a module of Node would need. */
