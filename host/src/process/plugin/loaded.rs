@@ -112,7 +112,7 @@ impl Plugin {
             version,
             compiled,
             limits,
-            samples: Arc::new(Samples::new(0)),
+            samples: Arc::new(Samples::none()),
             memory_peak_bytes: Gauge::default(),
             voice: Voice::Aloud,
             beside: None,
@@ -185,7 +185,7 @@ impl Plugin {
             memory_peak_bytes: Gauge::default(),
             meter: Arc::new(Meter::new(self.limits.log_bytes_per_minute)),
             voice: self.voice,
-            samples: Arc::new(Samples::new(0)),
+            samples: Arc::new(Samples::none()),
             beside: None,
         }
     }

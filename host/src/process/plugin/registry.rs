@@ -22,7 +22,7 @@ use super::loaded::{Plugin, label};
 use super::log::{Meter, Voice};
 use super::releases::{Release, Releases};
 use super::reload::{Scanner, Watch, is_name};
-use super::sample::Samples;
+use super::sample::{Room, Samples};
 use super::settings::Settings;
 use super::store::{Store, StoreError, digest_of, make_folder};
 use super::turns::Turns;
@@ -93,6 +93,7 @@ impl PluginHost {
             current: Mutex::default(),
             compiled: Mutex::default(),
             shared: Mutex::default(),
+            sample_room: Arc::default(),
             runs_beside: Arc::default(),
             problems: Mutex::default(),
             changed: watch::Sender::new(0),
@@ -280,6 +281,7 @@ pub(super) struct Registry {
     compiled: Mutex<Cache<Compiled>>,
     /// What all versions of a plugin share.
     shared: Mutex<HashMap<String, Shared>>,
+    sample_room: Arc<Room>,
     /// Runs of all plugins that nothing waits for.
     runs_beside: Arc<AtomicUsize>,
     releases: Mutex<Releases>,
@@ -519,7 +521,7 @@ impl Registry {
         let (runs, changed) = (Arc::clone(&self.runs_beside), self.changed.clone());
         let shared = Shared {
             meter: Arc::new(Meter::new(settings.limits.log_bytes_per_minute)),
-            samples: Arc::new(Samples::new(settings.trial_records)),
+            samples: Arc::new(Samples::new(settings.trial_records, Arc::clone(&self.sample_room))),
             beside: Arc::new(Beside::new(settings.double_run, runs, self.telemetry.plugin(name), changed)),
         };
         lock(&self.shared).entry(name.to_owned()).or_insert(shared).clone()
