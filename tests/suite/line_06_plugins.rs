@@ -43,6 +43,35 @@ async fn each_record_meets_its_fate_and_failures_keep_their_bytes() {
     assert_eq!(errors.len(), 1);
 }
 
+/// Two plugins in one stream: the second sees what the first made, and the one that fails a record is named in the
+/// envelope, which holds the record as it was put.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_work_one_after_another_and_the_failing_one_is_named() {
+    let names = ["json-to-ndjson", "bench"];
+    let plugins = names.map(|name| (name.to_owned(), plugin(name))).to_vec();
+    let mut host = Host::start(Setup { plugins, ..Setup::default() }).await;
+    let arns = names.map(|name| format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")).join(",");
+    let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": arns}]);
+    let processors = json!({"Enabled": true, "Processors": [{"Type": "Lambda", "Parameters": parameters}]});
+    let hints = json!({"SizeInMBs": 1, "IntervalInSeconds": 0});
+    let destination = json!({"BufferingHints": hints, "ProcessingConfiguration": processors});
+    host.client().create_stream(STREAM, destination).await;
+    let two = b"{\n  \"level\": \"info\"\n}\n{\"level\": \"debug\"}";
+    host.client().put(STREAM, &[two, br#"{"n": 1}"#, b"no json"]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let (objects, errors) = delivered(&host);
+    let text: String = objects.iter().map(|object| String::from_utf8_lossy(&object.body).into_owned()).collect();
+    assert_eq!(text, "{\"level\":\"info\",\"pipeline\":\"hydrant\"}\n");
+    let text: String = errors.iter().map(|object| String::from_utf8_lossy(&object.body).into_owned()).collect();
+    let envelopes: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let failed = |raw: &[u8], by: &str| {
+        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{by}");
+        let data = BASE64.encode_to_string(raw);
+        envelopes.iter().any(|envelope| envelope["rawData"] == json!(data) && envelope["lambdaARN"] == json!(arn))
+    };
+    assert!(envelopes.len() == 2 && failed(br#"{"n": 1}"#, "bench") && failed(b"no json", "json-to-ndjson"), "{text}");
+}
+
 /// Row P8, line 6: a file that replaces a plugin rules from the next batch; a broken one leaves the old one running.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replaced_plugin_rules_and_a_broken_one_does_not() {

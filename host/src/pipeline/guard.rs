@@ -1,7 +1,7 @@
 //! A stream's plugin, its breaker, and what the stream's owner wants done while the breaker is open.
 //!
-//! Says which version rules next and what becomes of a batch of which nothing came through; counts and logs it. A stream
-//! has at most one plugin, as Firehose allows one Lambda processor; another one behind it would be run without a guard.
+//! Says which version rules next and what becomes of a batch of which nothing came through; counts and logs it. Of
+//! several plugins the first is guarded: it meets every record, and what the others fail goes to the error output.
 //! Refuses to write anything down: epochs do, in the runner.
 
 use std::sync::Arc;

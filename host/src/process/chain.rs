@@ -167,9 +167,9 @@ impl Flow {
         Self { records: batch.records.clone(), origins: Origins::Identity, rejected: Vec::new(), ran: Ran::Nothing }
     }
 
-    /// Notes how the calls of the next plugin ended. One that faulted leaves nothing for those behind it.
+    /// Notes how the calls of the first plugin ended, which meets every record and has the stream's guard.
     fn ran(&mut self, made: &Made, version: &PluginVersion) {
-        if !self.records.is_empty() {
+        if !self.records.is_empty() && self.ran == Ran::Nothing {
             let faulted = matches!(made, Made::Changed(stage) if stage.faulted);
             self.ran = if faulted { Ran::Faulted(version.clone()) } else { Ran::Through(version.clone()) };
         }

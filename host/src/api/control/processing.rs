@@ -26,11 +26,11 @@ pub(super) fn settle(block: &mut Value, role: &str) -> Result<Vec<Processor>, Fa
     if processors.iter().filter(|processor| processor["Type"] == "Lambda").count() > 1 {
         return Err(invalid_argument("Cannot have more than 1 Lambda processor."));
     }
-    let (mut plugin, mut delimiter) = (None, None);
+    let (mut plugins, mut delimiter) = (Vec::new(), None);
     for processor in processors {
         let kind = processor["Type"].as_str().unwrap_or_default().to_owned();
         match kind.as_str() {
-            "Lambda" => plugin = Some(settle_lambda(processor, role)?),
+            "Lambda" => plugins = settle_lambda(processor, role)?,
             "AppendDelimiterToRecord" if delimiter.is_some() => {
                 return Err(invalid_argument("Cannot have more than 1 AppendDelimiterToRecord processor."));
             }
@@ -39,7 +39,7 @@ pub(super) fn settle(block: &mut Value, role: &str) -> Result<Vec<Processor>, Fa
             _ => {}
         }
     }
-    Ok(if enabled { plugin.into_iter().chain(delimiter).collect() } else { Vec::new() })
+    Ok(if enabled { plugins.into_iter().chain(delimiter).collect() } else { Vec::new() })
 }
 
 fn repeats_a_parameter(processor: &Value) -> bool {
@@ -60,11 +60,20 @@ const LAMBDA_PARAMETERS: [&str; 5] =
 /// An extension of ours: it has no default that Describe would show, so that answers stay the service's without it.
 const ON_PLUGIN_FAILURE: &str = "OnPluginFailure";
 
-fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> {
+/// Plugins of one stream, one after another; more is a mistake, and each costs a call for every batch.
+const CHAINED: usize = 8;
+
+/// The plugins of a processor: one, or, as an extension of ours, several whose ARNs are separated by commas.
+fn settle_lambda(processor: &mut Value, role: &str) -> Result<Vec<Processor>, Fault> {
     let given = |name: &str| parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
     let lambda_arn =
         given("LambdaArn").ok_or_else(|| invalid_argument("LambdaArn is required when Lambda processor is used."))?;
-    let name = function_name(&lambda_arn).ok_or_else(|| invalid_argument("Invalid lambda ARN."))?.to_owned();
+    let named = |arn: &str| Some((function_name(arn)?.to_owned(), arn.to_owned()));
+    let named: Option<Vec<(String, String)>> = lambda_arn.split(',').map(|arn| named(arn.trim())).collect();
+    let named = named.ok_or_else(|| invalid_argument("Invalid lambda ARN."))?;
+    if named.len() > CHAINED {
+        return Err(invalid_argument(format!("LambdaArn must not name more than {CHAINED} plugins.")));
+    }
     if given("BufferSizeInMBs").is_some() != given("BufferIntervalInSeconds").is_some() {
         return Err(invalid_argument(
             "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor.",
@@ -97,7 +106,8 @@ fn settle_lambda(processor: &mut Value, role: &str) -> Result<Processor, Fault> 
     let settled: Vec<Value> =
         known.chain(others).map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value})).collect();
     processor["Parameters"] = Value::Array(settled);
-    Ok(Processor::Plugin { name, lambda_arn, retries: retry_count, on_failure })
+    let plugin = |(name, lambda_arn)| Processor::Plugin { name, lambda_arn, retries: retry_count, on_failure };
+    Ok(named.into_iter().map(plugin).collect())
 }
 
 /// Function name of `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the plugin's name. The letters are

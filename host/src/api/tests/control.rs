@@ -104,6 +104,22 @@ async fn terraform_sees_what_it_sent() {
 }
 
 #[tokio::test]
+async fn several_plugins_are_named_by_arns_with_commas_between() {
+    let through = |arns: &str| {
+        let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": arns}]);
+        json!({"ProcessingConfiguration": {
+            "Enabled": true, "Processors": [{"Type": "Lambda", "Parameters": parameters}]}})
+    };
+    let rig = Rig::new();
+    let score = LAMBDA.replace("clean", "score");
+    rig.does("CreateDeliveryStream", create_input("s", through(&format!("{LAMBDA}, {score}")))).await;
+    let parameters = extended(&rig).await["ProcessingConfiguration"]["Processors"][0]["Parameters"].clone();
+    assert_eq!(parameters[0]["ParameterValue"], json!(format!("{LAMBDA}, {score}")));
+    refuses_members(through(&format!("{LAMBDA},")), "Invalid lambda ARN.").await;
+    refuses_members(through(&[LAMBDA; 9].join(",")), "LambdaArn must not name more than 8 plugins.").await;
+}
+
+#[tokio::test]
 async fn a_lambda_processor_gets_its_five_parameters_in_order() {
     let rig = Rig::new();
     let parameter = |name: &str, value: &str| json!({"ParameterName": name, "ParameterValue": value});
