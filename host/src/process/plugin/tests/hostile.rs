@@ -144,6 +144,36 @@ fn every_misbehaviour_meets_its_limit_and_costs_the_poison_record_only() {
     }
 }
 
+/// Rows P1 to P5: a thousand attacks in a row cost the others nothing. Those that are about time have tests of their own.
+#[test]
+fn a_thousand_hostile_runs_leave_the_host_serving_others() {
+    const RUNS: usize = 1_000;
+    let mut rig = Rig::new();
+    let attacks = CASES.iter().map(|(behaviour, cost)| (*behaviour, cost));
+    let attacks = attacks.filter(|(behaviour, cost)| {
+        !behaviour.contains("spin") && *behaviour != "crunch" && !matches!(cost, Refused(_))
+    });
+    let attacks: Vec<&str> = attacks.map(|(behaviour, _)| behaviour).collect();
+    for behaviour in &attacks {
+        rig.configure(behaviour, &[("do", behaviour)]);
+        rig.install(behaviour, "hostile");
+    }
+    rig.install("honest", "bench");
+    let host = rig.start();
+    let honest = chain(&host, vec![plugin("honest")]);
+    let hostile: Vec<Chain> = attacks.iter().map(|behaviour| chain(&host, vec![plugin(behaviour)])).collect();
+    let records = batch(&[r#"{"level":"info"}"#]);
+    for at in 0..RUNS {
+        let made = hostile[at % hostile.len()].apply(batch(&["x"]));
+        // Whatever it did, the record is somewhere.
+        let ends = made.outputs.len() as u64 + made.dropped_count + made.rejected.len() as u64;
+        assert!(ends >= 1, "{}", attacks[at % attacks.len()]);
+        if at % 20 == 0 {
+            assert_eq!(texts(&honest.apply(records.clone())), [r#"{"level":"info","pipeline":"hydrant"}"#]);
+        }
+    }
+}
+
 /// A behaviour that no case knows would be a guest that no test runs.
 #[test]
 fn no_behaviour_is_left_untested() {
