@@ -322,6 +322,11 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// Whether the same file may be taken the next time: the disk refused, not the host.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Keep(_))
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {

@@ -68,8 +68,11 @@ impl Scanner {
         for file in &files {
             match mark(file) {
                 Ok(now) if wanted(seen.get(file), &now) => {
-                    self.look(file, &now);
-                    seen.insert(file.clone(), now);
+                    // What was not judged looks different to the next look, too.
+                    match self.look(file, &now) {
+                        true => drop(seen.insert(file.clone(), now)),
+                        false => drop(seen.remove(file)),
+                    }
                 }
                 Ok(_) => {}
                 // Gone between the listing and here: the next look knows.
@@ -79,35 +82,41 @@ impl Scanner {
         self.notice_missing(&mut seen, &files);
     }
 
-    fn look(&self, file: &Path, before: &Mark) {
+    /// Publishes a file; false when that could end otherwise without a change of the file: a full disk, a file being
+    /// written.
+    fn look(&self, file: &Path, before: &Mark) -> bool {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if !is_name(name) {
             let rule = "name it NAME.wasm with 1 to 64 of a-z, A-Z, 0-9, - and _";
             self.complain(file, "its name is no plugin name".to_owned(), rule);
-            return;
+            return true;
         }
         let limit = self.registry.settings.limits.component_bytes;
         if before.length > limit {
             let error = LoadError::TooLarge { bytes: before.length, limit };
             self.complain(file, error.to_string(), error.remedy());
-            return;
+            return true;
         }
         let bytes = match read(file, limit) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.complain(file, format!("it cannot be read: {error}"), "let the host read it");
-                return;
+                return false;
             }
         };
         if mark(file).ok().as_ref() != Some(before) {
             self.complain(file, "it changed while it was read".to_owned(), "wait: it is read again");
-            return;
+            return false;
         }
         match self.registry.publish(name, &bytes, "file", || Ok(())) {
-            Ok(_version) => self.registry.settle(&file.to_owned()),
+            Ok(_version) => {
+                self.registry.settle(&file.to_owned());
+                true
+            }
             Err(error) => {
                 let rules = if self.registry.has(name) { " (the version before it still rules)" } else { "" };
                 self.complain(file, format!("{error}{rules}"), error.remedy());
+                !error.is_passing()
             }
         }
     }

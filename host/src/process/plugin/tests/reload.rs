@@ -125,6 +125,24 @@ fn a_damaged_copy_is_an_error_and_a_forgotten_one_is_missing() {
     assert!(host.load(&host.current("p").unwrap()).is_ok());
 }
 
+/// A copy that the disk refused is made at a later look, although the file did not change.
+#[test]
+fn a_version_that_could_not_be_stored_is_tried_again() {
+    let rig = Rig::new();
+    let host = rig.start();
+    // A folder where the list of releases is to be written.
+    let blocked = rig.settings.store_dir.join("releases.new");
+    fs::create_dir(&blocked).unwrap();
+    rig.install("p", "bench");
+    host.rescan();
+    assert_eq!(host.current("p"), None);
+    assert!(host.problems()[0].what.contains("no durable copy can be made of it"), "{:?}", host.problems());
+    let mut changed = host.changed();
+    fs::remove_dir(blocked).unwrap();
+    switched(&mut changed);
+    assert!(host.current("p").is_some() && host.problems().is_empty());
+}
+
 #[test]
 fn a_version_is_published_kept_in_the_folder_and_taken_back() {
     let rig = Rig::new();
