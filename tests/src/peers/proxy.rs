@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+/// An answer that is lost is read up to here; those of uploads are a few hundred bytes.
+const MOST_LOST_BYTES: usize = 1 << 20;
+
 /// The proxy; stops when dropped.
 #[derive(Debug)]
 pub struct Proxy {
@@ -106,11 +109,39 @@ async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>) ->
                 if let Some(line) = request.take_if(|_| !only_invites)
                     && loses(script, &line)
                 {
-                    return Ok(());
+                    return read_to_the_end(&mut server_in, chunk.to_vec()).await;
                 }
                 client_out.write_all(chunk).await?;
             }
         }
+    }
+}
+
+/// Reads the rest of an answer. A server may begin one before it is done (a completed upload that takes long), so only
+/// the answer's end says that the request was carried out.
+async fn read_to_the_end(server: &mut (impl AsyncReadExt + Unpin), mut answer: Vec<u8>) -> std::io::Result<()> {
+    let mut more = vec![0; 64 * 1024];
+    while !is_whole(&answer) && answer.len() < MOST_LOST_BYTES {
+        let read = server.read(&mut more).await?;
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(&more[..read]);
+    }
+    Ok(())
+}
+
+/// Whether an answer's body has come as far as its head says.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+    let (head, body) = answer.split_at(end + 4);
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    match value("content-length:").and_then(|length| length.parse().ok()) {
+        Some(length) => body.len() >= length,
+        None if value("transfer-encoding:") == Some("chunked") => body.ends_with(b"0\r\n\r\n"),
+        // No body (204), or one that ends with the connection.
+        None => true,
     }
 }
 
