@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Definition, S3Destination};
+use hydrant::definition::{Compression, Definition, S3Destination, Target};
 use hydrant::journal::{Disk, Journal, Recovered, Settings};
 use hydrant::record::Records;
 use hydrant::runtime::{Random, SystemClock};
@@ -116,7 +116,11 @@ fn definition() -> Definition {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: "b".to_owned(),
             prefix: String::new(),
             error_output_prefix: String::new(),

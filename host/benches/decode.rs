@@ -20,7 +20,7 @@ use hydrant::api::{
     Api, Authentication, Backend, ControlError, Credential, Limits, NameRules, Refusal, Settings, Stream, StreamHandle,
     StreamStatus,
 };
-use hydrant::definition::{Compression, Definition, S3Destination};
+use hydrant::definition::{Compression, Definition, S3Destination, Target};
 use hydrant::record::{Records, Sequence, StreamId};
 use hydrant::runtime::{ManualClock, Random};
 use hydrant::telemetry::StreamMetrics;
@@ -158,7 +158,11 @@ fn api(authentication: Authentication) -> Arc<Api> {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination,
+        s3: destination,
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
         processors: Vec::new(),
         document: serde_json::Value::Null,
     };
@@ -173,7 +177,12 @@ fn api(authentication: Authentication) -> Arc<Api> {
         authentication,
         region: "us-east-1".to_owned(),
         stream_quota: 1,
-        names: NameRules { prefix: |_, _| Ok(()), destination: |_| Ok(()), time_zone: |_| true },
+        names: NameRules {
+            prefix: |_, _, _| Ok(()),
+            destination: |_, _| Ok(()),
+            partitioning: |_| Err(String::new()),
+            time_zone: |_| true,
+        },
         limits: Limits::default(),
     };
     let clock = Arc::new(ManualClock::at(NOW_SECONDS * 1000));

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hydrant::definition::{Compression, Definition, S3Destination};
+use hydrant::definition::{Compression, Definition, S3Destination, Target};
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Seal, Sealed, StreamId};
 use hydrant::runtime::Random;
@@ -226,7 +226,11 @@ fn definition(compression: Compression) -> Definition {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: "lake".to_owned(),
             prefix: String::new(),
             error_output_prefix: String::new(),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
+use hydrant::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
 use hydrant::process::Chain;
 use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
@@ -133,7 +133,11 @@ fn chain(host: &PluginHost, name: &str) -> Chain {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: String::new(),
             prefix: String::new(),
             error_output_prefix: String::new(),

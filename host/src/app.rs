@@ -89,6 +89,7 @@ impl Host for App {
             plugins: Arc::clone(&plugins),
             destination: delivery.destination,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
+            active_partitions: ACTIVE_PARTITIONS,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             telemetry: Arc::clone(&telemetry),
@@ -272,16 +273,22 @@ fn api_settings(settings: &Settings) -> api::Settings {
         region: settings.region.clone(),
         stream_quota: STREAM_QUOTA,
         names: api::NameRules {
-            prefix: |text, place| {
+            prefix: |text, place, is_partitioned| {
                 let place = if place == api::PrefixPlace::Data { name::Place::Data } else { name::Place::Error };
-                name::Prefix::parse(text, place).map(drop).map_err(|error| error.to_string())
+                name::Prefix::parse(text, place, is_partitioned).map(drop).map_err(|error| error.to_string())
             },
-            destination: |destination| name::check(destination).map(drop).map_err(|error| error.to_string()),
+            destination: |destination, is_partitioned| {
+                name::check(destination, is_partitioned).map(drop).map_err(|error| error.to_string())
+            },
+            partitioning: |destination| name::partitioning(destination).map_err(|error| error.to_string()),
             time_zone: |zone| name::time_zone(zone).is_ok(),
         },
         limits: api::Limits::default(),
     }
 }
+
+/// Partitions that a stream fills at once: Firehose's own quota.
+const ACTIVE_PARTITIONS: usize = 500;
 
 /// Streams per account: Firehose's own quota in its large regions.
 const STREAM_QUOTA: usize = 5_000;

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::Partition;
+
 /// One version of one stream's definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
@@ -19,12 +21,59 @@ pub struct Definition {
     pub created_ms: u64,
     /// Last update, milliseconds since 1970.
     pub updated_ms: Option<u64>,
-    /// What the stages obey.
-    pub destination: S3Destination,
+    /// Where objects go: everything of a stream that delivers to S3; of any other stream what it stages, backs up or
+    /// cannot deliver.
+    #[serde(rename = "destination")]
+    pub s3: S3Destination,
+    /// Where records go.
+    #[serde(default, skip_serializing_if = "Target::is_s3")]
+    pub target: Target,
+    /// Where records go as they came, beside everything else (`S3BackupMode` `Enabled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_backup: Option<SourceBackup>,
+    /// Dynamic partitioning, when it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitioning: Option<Partitioning>,
+    /// Record format conversion, when it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Conversion>,
     /// What happens to records before they are batched, in Firehose's order.
     pub processors: Vec<Processor>,
     /// What Describe echoes: the configuration as given with defaults filled in. No stage reads it.
     pub document: serde_json::Value,
+}
+
+impl Definition {
+    /// Where objects of `partition` go.
+    pub fn s3_of(&self, partition: &Partition) -> &S3Destination {
+        match (partition, &self.source_backup) {
+            (Partition::Source, Some(backup)) => &backup.s3,
+            _ => &self.s3,
+        }
+    }
+
+    /// When batches of `partition` are cut.
+    pub fn buffering(&self, partition: &Partition) -> Buffering {
+        let s3 = self.s3_of(partition);
+        let of_s3 = Buffering { bytes: s3.buffer_bytes, seconds: s3.buffer_seconds };
+        match (partition, &self.target) {
+            (Partition::Main, Target::OpenSearch(OpenSearch { buffering, .. })) => *buffering,
+            (Partition::Main, Target::HttpEndpoint(HttpEndpoint { buffering, .. })) => *buffering,
+            (Partition::Main, Target::Splunk(Splunk { buffering, .. })) => *buffering,
+            _ => of_s3,
+        }
+    }
+
+    /// True when records that were processed under either definition may share a buffer and an object.
+    pub fn collects_like(&self, other: &Self) -> bool {
+        let keys = |definition: &Self| definition.partitioning.as_ref().map(|one| one.keys.clone());
+        keys(self) == keys(other) && self.conversion == other.conversion
+    }
+
+    /// True when records of the destination are delivered one by one, not as objects.
+    pub fn delivers_rows(&self) -> bool {
+        matches!(self.target, Target::OpenSearch(_) | Target::HttpEndpoint(_) | Target::Splunk(_))
+    }
 }
 
 /// Delivery to S3.
@@ -68,6 +117,349 @@ pub enum Compression {
     /// Hadoop's block stream.
     #[serde(rename = "HADOOP_SNAPPY")]
     HadoopSnappy,
+    /// One zstd frame: an extension of ours.
+    #[serde(rename = "ZSTD")]
+    Zstd,
+}
+
+/// Where a stream's records go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Target {
+    /// Objects of S3, and nowhere else.
+    #[default]
+    S3,
+    /// Documents of OpenSearch, Elasticsearch or OpenSearch Serverless.
+    OpenSearch(OpenSearch),
+    /// Rows of Redshift, copied from staged objects.
+    Redshift(Redshift),
+    /// Requests to an HTTP endpoint.
+    HttpEndpoint(HttpEndpoint),
+    /// Events of Splunk's HTTP event collector.
+    Splunk(Splunk),
+}
+
+impl Target {
+    /// True when objects are all that is delivered.
+    pub fn is_s3(&self) -> bool {
+        *self == Self::S3
+    }
+}
+
+/// Delivery to OpenSearch by bulk requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSearch {
+    /// Which of the three services' shapes it was created with.
+    pub flavour: SearchFlavour,
+    /// `ClusterEndpoint` or `CollectionEndpoint`: scheme, host, port, and a path when there is one; no final slash.
+    pub endpoint: String,
+    /// `IndexName`.
+    pub index: String,
+    /// `TypeName`; empty for 7.x and OpenSearch.
+    pub type_name: String,
+    /// `IndexRotationPeriod`.
+    pub rotation: IndexRotation,
+    /// `DefaultDocumentIdFormat` is `FIREHOSE_DEFAULT`: ids are ours and stable; else the server assigns them.
+    pub has_document_ids: bool,
+    /// When batches are cut.
+    pub buffering: Buffering,
+    /// Longest time from the first failure until what is left goes to the error output, seconds.
+    pub retry_seconds: u32,
+    /// `AllDocuments`: everything goes to S3 as well.
+    pub backs_up_all: bool,
+}
+
+/// Whose wire shape a search destination has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchFlavour {
+    /// `AmazonopensearchserviceDestinationConfiguration`.
+    OpenSearch,
+    /// `ElasticsearchDestinationConfiguration`.
+    Elasticsearch,
+    /// `AmazonOpenSearchServerlessDestinationConfiguration`.
+    Serverless,
+}
+
+/// `IndexRotationPeriod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexRotation {
+    /// The index name as it is.
+    NoRotation,
+    /// `-yyyy-MM-dd-HH`.
+    OneHour,
+    /// `-yyyy-MM-dd`.
+    OneDay,
+    /// `-yyyy-'w'ww`, weeks beginning on Sunday.
+    OneWeek,
+    /// `-yyyy-MM`.
+    OneMonth,
+}
+
+/// Delivery to Redshift: objects are staged in S3 and copied from a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redshift {
+    /// `ClusterJDBCURL` as given.
+    pub jdbc_url: String,
+    /// Host of the URL.
+    pub host: String,
+    /// Port of the URL.
+    pub port: u16,
+    /// Database of the URL.
+    pub database: String,
+    /// `DataTableName`.
+    pub table: String,
+    /// `DataTableColumns` as given; empty means all.
+    pub columns: String,
+    /// `CopyOptions` as given.
+    pub copy_options: String,
+    /// `RoleARN`, which the cluster assumes to read what is staged.
+    pub role_arn: String,
+    /// Who loads.
+    pub login: Login,
+    /// Longest time from the first failure until a batch is skipped, seconds.
+    pub retry_seconds: u32,
+}
+
+/// Delivery to an HTTP endpoint that speaks Firehose's request and response specification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpEndpoint {
+    /// `Url`, query string included.
+    pub url: String,
+    /// `AccessKey`.
+    pub access_key: Login,
+    /// `ContentEncoding` is `GZIP`.
+    pub is_compressed: bool,
+    /// `CommonAttributes`, in the order given.
+    pub attributes: Vec<(String, String)>,
+    /// When batches are cut.
+    pub buffering: Buffering,
+    /// Longest time from the first failure until a batch goes to the error output, seconds.
+    pub retry_seconds: u32,
+    /// `AllData`: everything goes to S3 as well.
+    pub backs_up_all: bool,
+}
+
+/// Delivery to Splunk's HTTP event collector with indexer acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Splunk {
+    /// `HECEndpoint`: scheme, host, port.
+    pub endpoint: String,
+    /// `HECEndpointType` is `Raw`; else `Event`.
+    pub is_raw: bool,
+    /// `HECToken`.
+    pub token: Login,
+    /// `HECAcknowledgmentTimeoutInSeconds`.
+    pub acknowledgement_seconds: u32,
+    /// When batches are cut.
+    pub buffering: Buffering,
+    /// Longest time from the first failure until a batch goes to the error output, seconds.
+    pub retry_seconds: u32,
+    /// `AllEvents`: everything goes to S3 as well.
+    pub backs_up_all: bool,
+}
+
+/// When batches are cut: whatever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffering {
+    /// Bytes of transformed data.
+    pub bytes: u64,
+    /// Age in seconds; 0 means at once.
+    pub seconds: u32,
+}
+
+/// How to log in at a destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Login {
+    /// Nothing was configured.
+    None,
+    /// As given to the API. The user is empty where there is only a key or a token.
+    Given {
+        /// User name.
+        user: String,
+        /// Password, key or token.
+        secret: Secret,
+    },
+    /// `SecretsManagerConfiguration`: the ARN of a secret that is read anew for each attempt.
+    Stored(String),
+}
+
+/// A secret that came over the API. It is kept in the journal as it is and shown nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret([REDACTED])")
+    }
+}
+
+/// Records as they came, in a bucket of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceBackup {
+    /// Where they go.
+    pub s3: S3Destination,
+    /// Written after each record: empty as with Firehose, unless our extension asked for more.
+    pub delimiter: String,
+}
+
+/// Dynamic partitioning: each distinct set of values has a buffer and objects of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partitioning {
+    /// The keys that the prefix uses, each once, in the order of their first use.
+    pub keys: Vec<PartitionKey>,
+    /// Bytes that the values of one record may have together in an evaluated prefix.
+    pub room_bytes: u32,
+}
+
+/// A key of dynamic partitioning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PartitionKey {
+    /// Who says its value.
+    pub source: KeySource,
+    /// Its name in the prefix expression.
+    pub name: String,
+    /// How often the prefix uses it.
+    pub uses: u32,
+}
+
+impl PartitionKey {
+    /// Name of the column that holds its values on the way. A key of a plugin has its own name there; what a query
+    /// says cannot be mistaken for it, because plugins cannot set names that begin with `$`.
+    pub fn column(&self) -> String {
+        match self.source {
+            KeySource::Plugin => self.name.clone(),
+            KeySource::Query => format!("$query:{}", self.name),
+        }
+    }
+}
+
+/// Who says the value of a partition key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeySource {
+    /// `!{partitionKeyFromLambda:…}`.
+    Plugin,
+    /// `!{partitionKeyFromQuery:…}`.
+    Query,
+}
+
+/// Record format conversion: JSON in, columns out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// Where the table's schema is found.
+    pub schema: SchemaSource,
+    /// How JSON is read.
+    pub input: Deserializer,
+    /// How columns are written.
+    pub output: Serializer,
+}
+
+/// `SchemaConfiguration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaSource {
+    /// `CatalogId`; empty means the account.
+    pub catalog_id: String,
+    /// `DatabaseName`.
+    pub database: String,
+    /// `TableName`.
+    pub table: String,
+    /// `Region`; empty means the stream's.
+    pub region: String,
+    /// `VersionId`, `LATEST` unless given.
+    pub version_id: String,
+}
+
+/// `InputFormatConfiguration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deserializer {
+    /// `OpenXJsonSerDe`.
+    OpenX {
+        /// `CaseInsensitive`.
+        case_insensitive: bool,
+        /// `ConvertDotsInJsonKeysToUnderscores`.
+        dots_to_underscores: bool,
+        /// `ColumnToJsonKeyMappings`: column and JSON key.
+        column_keys: Vec<(String, String)>,
+    },
+    /// `HiveJsonSerDe`.
+    Hive {
+        /// `TimestampFormats`: Joda patterns or `millis`.
+        timestamp_formats: Vec<String>,
+    },
+}
+
+/// `OutputFormatConfiguration`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Serializer {
+    /// `ParquetSerDe`.
+    Parquet {
+        /// `BlockSizeBytes`.
+        block_bytes: u64,
+        /// `PageSizeBytes`.
+        page_bytes: u64,
+        /// `Compression`.
+        compression: ParquetCompression,
+        /// `EnableDictionaryCompression`.
+        has_dictionary: bool,
+        /// `WriterVersion` is `V2`.
+        is_v2: bool,
+    },
+    /// `OrcSerDe`.
+    Orc {
+        /// `StripeSizeBytes`.
+        stripe_bytes: u64,
+        /// `RowIndexStride`.
+        row_index_stride: u64,
+        /// `Compression`.
+        compression: OrcCompression,
+        /// `BloomFilterColumns`.
+        bloom_filter_columns: Vec<String>,
+        /// `BloomFilterFalsePositiveProbability`.
+        bloom_filter_probability: f64,
+        /// `DictionaryKeyThreshold`.
+        dictionary_threshold: f64,
+    },
+}
+
+/// `ParquetSerDe.Compression`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ParquetCompression {
+    /// None.
+    Uncompressed,
+    /// gzip.
+    Gzip,
+    /// Raw snappy.
+    Snappy,
+}
+
+/// `OrcSerDe.Compression`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum OrcCompression {
+    /// None.
+    None,
+    /// Raw deflate.
+    Zlib,
+    /// Raw snappy.
+    Snappy,
 }
 
 /// One step of processing.
@@ -85,6 +477,20 @@ pub enum Processor {
         /// `OnPluginFailure`.
         #[serde(default)]
         on_failure: OnFailure,
+    },
+    /// `Decompression`: each record is a gzip stream.
+    Decompress,
+    /// `CloudWatchLogProcessing`: of each document of CloudWatch Logs the messages only, a line each.
+    ExtractLogMessages,
+    /// `RecordDeAggregation`: several records in one.
+    DeAggregate {
+        /// What stands between them; none means that they are JSON objects.
+        delimiter: Option<Vec<u8>>,
+    },
+    /// `MetadataExtraction`: partition keys by a jq 1.6 program.
+    ExtractMetadata {
+        /// The program.
+        query: String,
     },
     /// Appends this after each delivered record.
     AppendDelimiter {

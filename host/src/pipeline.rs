@@ -51,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) destination: Arc<dyn Destination>,
     pub(crate) backoff: Policy,
     pub(crate) budget: Budget,
+    /// Most partitions that a stream fills at once.
+    pub(crate) active_partitions: usize,
     pub(crate) workers: Workers,
     pub(crate) delivery_turns: Semaphore,
     pub(crate) rebuild_turns: Semaphore,
@@ -87,6 +89,8 @@ pub struct Parts {
     pub destination: Arc<dyn Destination>,
     /// Memory for everything between journal and destination, bytes.
     pub memory_bytes: usize,
+    /// Most partitions that a stream with dynamic partitioning fills at once.
+    pub active_partitions: usize,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -123,6 +127,7 @@ impl Pipeline {
             destination: parts.destination,
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),
+            active_partitions: parts.active_partitions,
             workers: Workers::new(cores),
             delivery_turns: Semaphore::new(DELIVERIES_AT_ONCE),
             rebuild_turns: Semaphore::new(REBUILDS_AT_ONCE),

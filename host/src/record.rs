@@ -180,6 +180,26 @@ impl Records {
         Self { payload: payload.into(), ends, columns: Column::concat(parts) }
     }
 
+    /// The records at these rising indexes, copied.
+    ///
+    /// # Panics
+    /// When there is no such record.
+    pub fn select(&self, keep: &[usize]) -> Self {
+        let mut payload = Vec::with_capacity(keep.iter().map(|&at| self.range(at).len()).sum());
+        let mut ends = Vec::with_capacity(keep.len());
+        for &at in keep {
+            payload.extend_from_slice(self.record(at));
+            // A part is not longer than the whole, whose ends have 32 bits.
+            ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
+        }
+        let pick = |column: &Column| Column {
+            name: column.name.clone(),
+            dictionary: column.dictionary.clone(),
+            codes: keep.iter().map(|&at| column.codes[at]).collect(),
+        };
+        Self { payload: payload.into(), ends, columns: self.columns.iter().map(pick).collect() }
+    }
+
     /// Every record in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.record(at))
@@ -271,8 +291,22 @@ pub struct Epoch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorOutput {
-    /// A plugin failed the record or the call.
+    /// A plugin failed the record or the call, or a partition key cannot be had of it.
     ProcessingFailed,
+    /// A record that was to be decompressed is not compressed, or too large when it is not.
+    DecompressionFailed,
+    /// A record does not fit its table.
+    FormatConversionFailed,
+    /// It belongs to a partition for which there is no room.
+    ActivePartitionExceeded,
+    /// OpenSearch refused the document, or stayed away for longer than is waited.
+    OpenSearchFailed,
+    /// The same, of a stream that was created with the older shape.
+    ElasticsearchFailed,
+    /// Splunk stayed away, or did not acknowledge.
+    SplunkFailed,
+    /// The HTTP endpoint stayed away, or refused.
+    HttpEndpointFailed,
 }
 
 impl ErrorOutput {
@@ -280,6 +314,13 @@ impl ErrorOutput {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ProcessingFailed => "processing-failed",
+            Self::DecompressionFailed => "decompression-failed",
+            Self::FormatConversionFailed => "format-conversion-failed",
+            Self::ActivePartitionExceeded => "activePartitionExceeded",
+            Self::OpenSearchFailed => "AmazonOpenSearchService-failed",
+            Self::ElasticsearchFailed => "elasticsearch-failed",
+            Self::SplunkFailed => "splunk-failed",
+            Self::HttpEndpointFailed => "http-endpoint-failed",
         }
     }
 }
@@ -288,10 +329,15 @@ impl ErrorOutput {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Partition {
-    /// The destination's own prefix.
+    /// The destination.
     Main,
+    /// A partition of the destination: the values of its keys, in the order of
+    /// [`Partitioning::keys`](crate::definition::Partitioning::keys).
+    Keyed(Vec<String>),
     /// The error output.
     Error(ErrorOutput),
+    /// Records as they came.
+    Source,
 }
 
 /// One record that a stage gave up on, with its original bytes.
@@ -372,6 +418,8 @@ pub struct Transformed {
     pub dropped_bytes: u64,
     /// Whether the plugin works.
     pub ran: Ran,
+    /// The inputs as they came, where they are backed up.
+    pub source: Option<Records>,
 }
 
 impl Transformed {
@@ -382,6 +430,76 @@ impl Transformed {
             Origins::Inputs(inputs) => inputs[at] as usize,
         }
     }
+
+    /// Which of its input's outputs output `at` is, from 0.
+    pub fn ordinal_of(&self, at: usize) -> u32 {
+        match &self.origins {
+            Origins::Identity => 0,
+            Origins::Inputs(inputs) => {
+                let first = inputs.partition_point(|&input| input < inputs[at]);
+                u32::try_from(at - first).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
+/// Records that are delivered one by one, with what names each of them for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The records, and the columns that say where they go.
+    pub records: Records,
+    /// The input of each, never decreasing.
+    pub sequences: Vec<Sequence>,
+    /// Which of its input's outputs each is, from 0.
+    pub ordinals: Vec<u32>,
+    /// Arrival of each one's input, milliseconds since 1970.
+    pub arrived_ms: Vec<u64>,
+}
+
+impl Rows {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The rows at these rising indexes.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn select(&self, keep: &[usize]) -> Self {
+        Self {
+            records: self.records.select(keep),
+            sequences: keep.iter().map(|&at| self.sequences[at]).collect(),
+            ordinals: keep.iter().map(|&at| self.ordinals[at]).collect(),
+            arrived_ms: keep.iter().map(|&at| self.arrived_ms[at]).collect(),
+        }
+    }
+
+    /// Appends these outputs of a batch, in rising order.
+    ///
+    /// # Panics
+    /// When there is no such output.
+    pub fn append(&mut self, transformed: &Transformed, outputs: &[usize]) {
+        self.records = Records::concat(&[&self.records, &transformed.outputs.select(outputs)]);
+        for &at in outputs {
+            let input = transformed.input_of(at);
+            self.sequences.push(transformed.inputs.start + input as u64);
+            self.ordinals.push(transformed.ordinal_of(at));
+            self.arrived_ms.push(transformed.arrived_ms[input]);
+        }
+    }
+
+    /// Value of record `at` in the column `name`, when there is one.
+    pub fn value(&self, name: &str, at: usize) -> Option<&str> {
+        let column = self.records.columns().iter().find(|column| column.name == name)?;
+        let code = *column.codes.get(at)? as usize;
+        column.dictionary.get(code.checked_sub(1)?).map(String::as_str)
+    }
 }
 
 /// What a sealed batch holds.
@@ -389,6 +507,8 @@ impl Transformed {
 pub enum Content {
     /// Transformed records laid end to end.
     Records(Vec<u8>),
+    /// Transformed records, for a destination that takes them one by one.
+    Rows(Rows),
     /// Records for the error output, one line each once encoded.
     Rejected(Vec<Rejected>),
 }
@@ -398,6 +518,7 @@ impl Content {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Records(payload) => payload.len() as u64,
+            Self::Rows(rows) => rows.records.payload().len() as u64,
             Self::Rejected(list) => list.iter().map(|one| one.data.len() as u64).sum(),
         }
     }
@@ -457,6 +578,15 @@ pub struct Object {
     pub kms_key_arn: Option<String>,
 }
 
+/// Records ready for a destination that takes them one by one.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// The plan they fulfil.
+    pub seal: Arc<Seal>,
+    /// All of the batch, or what is still to be delivered of it.
+    pub rows: Rows,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -503,6 +633,21 @@ mod tests {
             };
             assert!((0..4).all(|at| value(&joined, at) == value(&all, at)));
         }
+    }
+
+    #[test]
+    fn chosen_rows_keep_what_names_them() {
+        let rows = Rows {
+            records: records(&["ab", "", "cde", "f"], Some(("k", &["1", "2", "3", "4"]))),
+            sequences: vec![7, 7, 8, 9],
+            ordinals: vec![0, 1, 0, 0],
+            arrived_ms: vec![1, 1, 2, 3],
+        };
+        let chosen = rows.select(&[1, 3]);
+        assert_eq!(chosen.records.iter().collect::<Vec<_>>(), [&b""[..], b"f"]);
+        assert_eq!((chosen.sequences.as_slice(), chosen.ordinals.as_slice()), (&[7, 9][..], &[1, 0][..]));
+        assert_eq!((chosen.value("k", 0), chosen.value("k", 1), chosen.value("x", 0)), (Some("2"), Some("4"), None));
+        assert_eq!(chosen.arrived_ms, [1, 3]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::definition::S3Destination;
+use crate::definition::{Partitioning, S3Destination};
 
 /// Settings of the API.
 #[derive(Clone, Debug)]
@@ -59,10 +59,12 @@ pub enum PrefixPlace {
 /// Checks borrowed from the stage that evaluates prefixes; the API may not import it.
 #[derive(Clone, Copy, Debug)]
 pub struct NameRules {
-    /// Checks a prefix expression; the error is the message of the `InvalidArgumentException`.
-    pub prefix: fn(&str, PrefixPlace) -> Result<(), String>,
+    /// Checks a prefix expression, which may hold keys of dynamic partitioning when the flag is set; the error is the message of the `InvalidArgumentException`.
+    pub prefix: fn(&str, PrefixPlace, bool) -> Result<(), String>,
     /// Checks all names of a destination together, after each alone; the error is a message as above.
-    pub destination: fn(&S3Destination) -> Result<(), String>,
+    pub destination: fn(&S3Destination, bool) -> Result<(), String>,
+    /// What dynamic partitioning by the destination's prefix means; the error is a message as above.
+    pub partitioning: fn(&S3Destination) -> Result<Partitioning, String>,
     /// Whether this is the IANA name of a time zone.
     pub time_zone: fn(&str) -> bool,
 }

@@ -52,12 +52,13 @@ fn settings() -> Settings {
         region: "us-east-1".to_owned(),
         stream_quota: 12,
         names: NameRules {
-            prefix: |text, place| match (text, place) {
+            prefix: |text, place, _| match (text, place) {
                 ("!{bad", _) => Err("Invalid expression usage".to_owned()),
                 ("only/data/", PrefixPlace::Error) => Err("not here".to_owned()),
                 _ => Ok(()),
             },
-            destination: |_| Ok(()),
+            destination: |_, _| Ok(()),
+            partitioning: |_| Err("no keys".to_owned()),
             time_zone: |zone| zone == "UTC" || zone == "Europe/Paris",
         },
         limits: Limits::default(),

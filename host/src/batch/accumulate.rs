@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::buffer::{Buffer, Cut, start_of};
-use crate::definition::S3Destination;
-use crate::record::{Origins, Partition, Rejected, Sequence, StreamId, Transformed};
+use super::buffer::{Buffer, Cut};
+use super::chosen::Chosen;
+use super::route::route;
+use crate::definition::{Buffering, Definition, PartitionKey};
+use crate::record::{Partition, Rejected, Sequence, StreamId, Transformed};
 
 /// Buffers of one stream, one per partition.
 ///
@@ -19,32 +21,66 @@ use crate::record::{Origins, Partition, Rejected, Sequence, StreamId, Transforme
 #[derive(Debug)]
 pub struct Accumulator {
     stream: StreamId,
-    size_bytes: u64,
-    age_ms: u64,
+    rules: Rules,
     /// One past the last input that was added.
     next: Sequence,
     marks: BTreeMap<Partition, Sequence>,
     buffers: BTreeMap<Partition, Buffer>,
 }
 
+/// What of a definition decides where records are collected and when they are cut.
+#[derive(Clone, Debug)]
+struct Rules {
+    main: Buffering,
+    error: Buffering,
+    source: Buffering,
+    /// Columns of the keys of dynamic partitioning, when it is on.
+    columns: Option<Vec<String>>,
+    delivers_rows: bool,
+    /// Most partitions that are filled at once.
+    active_partitions: usize,
+}
+
+impl Rules {
+    fn new(definition: &Definition, active_partitions: usize) -> Self {
+        let keys = definition.partitioning.as_ref().map(|partitioning| &partitioning.keys);
+        Self {
+            main: definition.buffering(&Partition::Main),
+            // One kind of error is like another.
+            error: definition.buffering(&Partition::Error(crate::record::ErrorOutput::ProcessingFailed)),
+            source: definition.buffering(&Partition::Source),
+            columns: keys.map(|keys| keys.iter().map(PartitionKey::column).collect()),
+            delivers_rows: definition.delivers_rows(),
+            active_partitions,
+        }
+    }
+
+    fn of(&self, partition: &Partition) -> Buffering {
+        match partition {
+            Partition::Main | Partition::Keyed(_) => self.main,
+            Partition::Error(_) => self.error,
+            Partition::Source => self.source,
+        }
+    }
+}
+
 impl Accumulator {
-    /// Nothing buffered; inputs below `open_from` are done, and those below a partition's mark are sealed there.
+    /// Nothing buffered; inputs below `open_from` are done, and those below a partition's mark are sealed there. At
+    /// most `active_partitions` partitions of dynamic partitioning are filled at once.
     pub fn new(
         stream: StreamId,
-        destination: &S3Destination,
+        definition: &Definition,
         marks: &BTreeMap<Partition, Sequence>,
         open_from: Sequence,
+        active_partitions: usize,
     ) -> Self {
-        let mut accumulator = Self {
+        Self {
             stream,
-            size_bytes: 0,
-            age_ms: 0,
+            rules: Rules::new(definition, active_partitions),
             next: open_from,
             marks: marks.clone(),
-            buffers: BTreeMap::from([(Partition::Main, Buffer::new(Partition::Main))]),
-        };
-        accumulator.update(destination);
-        accumulator
+            buffers: BTreeMap::new(),
+        }
     }
 
     /// Appends what became of the next inputs and gives out what is due: a buffer that reaches the size hint is cut
@@ -56,11 +92,21 @@ impl Accumulator {
         debug_assert_eq!(transformed.stream, self.stream);
         let seen = self.next;
         self.next = self.next.max(transformed.inputs.end);
-        let deadline_ms = now_ms.saturating_add(self.age_ms);
         let mut cuts = Vec::new();
         let rejected = std::mem::take(&mut transformed.rejected);
-        self.add_outputs(&transformed, seen, deadline_ms, &mut cuts);
-        self.add_rejected(rejected, seen, deadline_ms, &mut cuts);
+        if let Some(source) = &transformed.source {
+            self.fill(Partition::Source, Chosen::source(&transformed, source, 0), seen, now_ms, &mut cuts);
+        }
+        match &self.rules.columns {
+            None => self.fill(Partition::Main, Chosen::outputs(&transformed, 0), seen, now_ms, &mut cuts),
+            Some(columns) => {
+                for (partition, indexes) in route(&transformed, columns) {
+                    self.make_room(&partition, &mut cuts);
+                    self.fill(partition, Chosen::each(&transformed, &indexes), seen, now_ms, &mut cuts);
+                }
+            }
+        }
+        self.add_rejected(rejected, seen, now_ms, &mut cuts);
         self.cut_due(now_ms, &mut cuts);
         self.stamp(cuts)
     }
@@ -92,9 +138,13 @@ impl Accumulator {
 
     /// The destination was updated: its hints rule what is added from now on. What is buffered keeps its timer
     /// (UpdateDestination never flushes early).
-    pub fn update(&mut self, destination: &S3Destination) {
-        self.size_bytes = destination.buffer_bytes;
-        self.age_ms = u64::from(destination.buffer_seconds) * 1000;
+    pub fn update(&mut self, definition: &Definition) {
+        self.rules = Rules::new(definition, self.rules.active_partitions);
+    }
+
+    /// Partitions of dynamic partitioning that are being filled.
+    pub fn active_partitions(&self) -> usize {
+        self.buffers.keys().filter(|partition| matches!(partition, Partition::Keyed(_))).count()
     }
 
     /// Every input below this is in a cut or dropped, in all partitions: what a replay may start from once all cuts
@@ -113,26 +163,51 @@ impl Accumulator {
         self.buffers.values().filter_map(Buffer::oldest_arrived_ms).min()
     }
 
-    fn add_outputs(&mut self, transformed: &Transformed, seen: Sequence, deadline_ms: u64, cuts: &mut Vec<Cut>) {
-        let floor = seen.max(self.marks.get(&Partition::Main).copied().unwrap_or(0));
-        let buffer = self.buffers.entry(Partition::Main).or_insert_with(|| Buffer::new(Partition::Main));
-        let ends = transformed.outputs.ends();
-        let mut from = first_output(transformed, floor.saturating_sub(transformed.inputs.start));
-        while from < ends.len() {
-            let room = self.size_bytes.saturating_sub(buffer.content_bytes());
-            let start = start_of(transformed, from) as u64;
-            let reaching = from + ends[from..].partition_point(|&end| u64::from(end) - start < room);
-            let Some(upto) = (reaching < ends.len()).then(|| end_of_input(transformed, reaching)) else {
-                buffer.append(transformed, from..ends.len(), deadline_ms, self.size_bytes);
-                return;
+    /// Adds what is chosen of one batch to a partition's buffer, but for what was added or sealed before.
+    fn fill(&mut self, partition: Partition, chosen: Chosen<'_>, seen: Sequence, now_ms: u64, cuts: &mut Vec<Cut>) {
+        let floor = seen.max(self.marks.get(&partition).copied().unwrap_or(0));
+        let skipped = usize::try_from(floor.saturating_sub(chosen.transformed.inputs.start)).unwrap_or(usize::MAX);
+        let first = first_from(&chosen, skipped);
+        let mut rest = chosen.part(first..chosen.len());
+        if rest.is_empty() {
+            return;
+        }
+        let Buffering { bytes: size_bytes, seconds } = self.rules.of(&partition);
+        let deadline_ms = now_ms.saturating_add(u64::from(seconds) * 1000);
+        let delivers_rows = self.rules.delivers_rows;
+        let buffer = self.buffers.entry(partition.clone()).or_insert_with(|| Buffer::new(partition, delivers_rows));
+        while !rest.is_empty() {
+            let room = size_bytes.saturating_sub(buffer.content_bytes());
+            let Some(upto) = rest.filling(room) else {
+                buffer.append(&rest, deadline_ms, size_bytes);
+                break;
             };
-            buffer.append(transformed, from..upto, deadline_ms, self.size_bytes);
+            buffer.append(&rest.part(0..upto), deadline_ms, size_bytes);
             cuts.extend(buffer.cut());
-            from = upto;
+            rest = rest.part(upto..rest.len());
+        }
+        if buffer.is_full(size_bytes) {
+            cuts.extend(buffer.cut());
         }
     }
 
-    fn add_rejected(&mut self, rejected: Vec<Rejected>, seen: Sequence, deadline_ms: u64, cuts: &mut Vec<Cut>) {
+    /// A partition that is not being filled takes the place of the one that is due first, when there are as many as may be:
+    /// its object becomes smaller, and no record is refused for want of a place.
+    fn make_room(&mut self, partition: &Partition, cuts: &mut Vec<Cut>) {
+        if self.buffers.contains_key(partition) || self.active_partitions() < self.rules.active_partitions {
+            return;
+        }
+        let keyed = self.buffers.iter_mut().filter(|(partition, _)| matches!(partition, Partition::Keyed(_)));
+        let first_due = keyed.min_by_key(|(_, buffer)| buffer.deadline_ms().unwrap_or(0));
+        let Some((first_due, buffer)) = first_due else { return };
+        cuts.extend(buffer.cut());
+        let first_due = first_due.clone();
+        self.buffers.remove(&first_due);
+    }
+
+    fn add_rejected(&mut self, rejected: Vec<Rejected>, seen: Sequence, now_ms: u64, cuts: &mut Vec<Cut>) {
+        let Buffering { bytes: size_bytes, seconds } = self.rules.error;
+        let deadline_ms = now_ms.saturating_add(u64::from(seconds) * 1000);
         let mut rejected = detach(rejected).into_iter().peekable();
         while let Some(record) = rejected.next() {
             let partition = Partition::Error(record.output);
@@ -140,10 +215,10 @@ impl Accumulator {
             if sequence < seen || sequence < self.marks.get(&partition).copied().unwrap_or(0) {
                 continue;
             }
-            let buffer = self.buffers.entry(partition.clone()).or_insert_with(|| Buffer::new(partition));
+            let buffer = self.buffers.entry(partition.clone()).or_insert_with(|| Buffer::new(partition, false));
             buffer.reject(record, deadline_ms);
             let input_is_complete = rejected.peek().is_none_or(|next| next.sequence != sequence);
-            if input_is_complete && buffer.is_full(self.size_bytes) {
+            if input_is_complete && buffer.is_full(size_bytes) {
                 cuts.extend(buffer.cut());
             }
         }
@@ -155,6 +230,8 @@ impl Accumulator {
                 cuts.extend(buffer.cut());
             }
         }
+        // A partition whose object was cut is no longer active; others may never be seen again.
+        self.buffers.retain(|partition, buffer| !matches!(partition, Partition::Keyed(_)) || buffer.first().is_some());
     }
 
     /// Sets each cut's `open_from`. Walks backwards from what is open now: before a cut was sealed, its partition was
@@ -175,21 +252,14 @@ impl Accumulator {
     }
 }
 
-/// The first output of input `input` or a later one.
-fn first_output(transformed: &Transformed, input: u64) -> usize {
-    let count = transformed.outputs.len();
-    match &transformed.origins {
-        Origins::Identity => usize::try_from(input).map_or(count, |input| input.min(count)),
-        Origins::Inputs(inputs) => inputs.partition_point(|&at| u64::from(at) < input),
+/// The first of these that came from input `input` or a later one.
+fn first_from(chosen: &Chosen<'_>, input: usize) -> usize {
+    let (mut low, mut high) = (0, chosen.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if chosen.input(middle).is_some_and(|at| at < input) { low = middle + 1 } else { high = middle }
     }
-}
-
-/// One past the last output of the input that output `at` came from.
-fn end_of_input(transformed: &Transformed, at: usize) -> usize {
-    match &transformed.origins {
-        Origins::Identity => at + 1,
-        Origins::Inputs(inputs) => at + inputs[at..].partition_point(|&input| input == inputs[at]),
-    }
+    low
 }
 
 /// Copies the records' data together. Each is a slice of the put request it came in, and one bad record must not hold

@@ -4,9 +4,9 @@
 //! decides that.
 
 use std::mem;
-use std::ops::Range;
 
-use crate::record::{Content, Partition, Rejected, Sequence, Transformed};
+use super::chosen::Chosen;
+use crate::record::{Column, Content, Partition, Records, Rejected, Rows, Sequence};
 
 /// A batch taken out of a buffer, to be sealed. Cuts of one stream are to be sealed in the order they were given out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +35,24 @@ pub struct Cut {
 #[derive(Debug)]
 pub(super) struct Buffer {
     partition: Partition,
-    content: Content,
+    held: Held,
     content_bytes: u64,
     record_count: u64,
-    /// Memory of rejected records beside their data.
+    /// Memory of records beside their data.
     overhead_bytes: usize,
     span: Option<Span>,
+}
+
+/// What a buffer collects.
+#[derive(Debug)]
+enum Held {
+    Records(Vec<u8>),
+    Rejected(Vec<Rejected>),
+    /// Parts, laid end to end when they are taken out, and what names each record.
+    Rows {
+        parts: Vec<Records>,
+        names: Rows,
+    },
 }
 
 /// What a buffer with at least one record knows about them.
@@ -65,9 +77,10 @@ const FIRST_BYTES: usize = 64 * 1024;
 const OVERHEAD_BYTES: usize = 16 * 1024 * 1024;
 
 impl Buffer {
-    pub(super) fn new(partition: Partition) -> Self {
-        let content = empty(&partition);
-        Self { partition, content, content_bytes: 0, record_count: 0, overhead_bytes: 0, span: None }
+    /// An empty buffer of a partition; `delivers_rows` when the destination takes records one by one.
+    pub(super) fn new(partition: Partition, delivers_rows: bool) -> Self {
+        let held = Held::empty(&partition, delivers_rows);
+        Self { partition, held, content_bytes: 0, record_count: 0, overhead_bytes: 0, span: None }
     }
 
     /// First input with something in here.
@@ -89,9 +102,11 @@ impl Buffer {
 
     /// Memory held.
     pub(super) fn bytes(&self) -> usize {
-        match &self.content {
-            Content::Records(payload) => payload.len().max(payload.capacity().min(DOUBLING_BYTES)),
-            Content::Rejected(_) => usize::try_from(self.content_bytes).unwrap_or(usize::MAX) + self.overhead_bytes,
+        match &self.held {
+            Held::Records(payload) => payload.len().max(payload.capacity().min(DOUBLING_BYTES)),
+            Held::Rejected(_) | Held::Rows { .. } => {
+                usize::try_from(self.content_bytes).unwrap_or(usize::MAX) + self.overhead_bytes
+            }
         }
     }
 
@@ -100,23 +115,36 @@ impl Buffer {
         self.content_bytes >= size_bytes || self.overhead_bytes >= OVERHEAD_BYTES
     }
 
-    /// Appends outputs `range` of `transformed` in one copy to a batch that is to be cut at `size_bytes`.
-    pub(super) fn append(&mut self, transformed: &Transformed, range: Range<usize>, deadline_ms: u64, size_bytes: u64) {
-        let (Content::Records(payload), false) = (&mut self.content, range.is_empty()) else { return };
-        let bytes = start_of(transformed, range.start)..start_of(transformed, range.end);
-        reserve(payload, bytes.len(), usize::try_from(size_bytes).unwrap_or(usize::MAX));
-        self.content_bytes += bytes.len() as u64;
-        self.record_count += range.len() as u64;
-        payload.extend_from_slice(&transformed.outputs.payload()[bytes]);
-        let (first, last) = (transformed.input_of(range.start), transformed.input_of(range.end - 1));
-        let arrived_ms = transformed.arrived_ms[first];
-        let start = transformed.inputs.start;
+    /// Appends these records to a batch that is to be cut at `size_bytes`.
+    pub(super) fn append(&mut self, chosen: &Chosen<'_>, deadline_ms: u64, size_bytes: u64) {
+        let (Some(first), Some(last)) = (chosen.input(0), chosen.len().checked_sub(1).and_then(|at| chosen.input(at)))
+        else {
+            return;
+        };
+        let bytes = chosen.bytes();
+        match &mut self.held {
+            Held::Records(payload) => {
+                reserve(payload, bytes, usize::try_from(size_bytes).unwrap_or(usize::MAX));
+                chosen.copy_to(payload);
+            }
+            Held::Rows { parts, names } => {
+                chosen.name(names);
+                let part = chosen.records();
+                self.overhead_bytes += overhead_of(&part);
+                parts.push(part);
+            }
+            Held::Rejected(_) => return,
+        }
+        self.content_bytes += bytes as u64;
+        self.record_count += chosen.len() as u64;
+        let start = chosen.transformed.inputs.start;
+        let arrived_ms = chosen.transformed.arrived_ms[first];
         self.extend(start + first as u64, start + last as u64, arrived_ms, deadline_ms);
     }
 
     /// Appends one rejected record.
     pub(super) fn reject(&mut self, record: Rejected, deadline_ms: u64) {
-        let Content::Rejected(rejected) = &mut self.content else { return };
+        let Held::Rejected(rejected) = &mut self.held else { return };
         let plugin_bytes = record.plugin.as_ref().map_or(0, |plugin| plugin.name.len() + plugin.digest.len());
         let text_bytes = record.message.len() + record.lambda_arn.as_ref().map_or(0, String::len) + plugin_bytes;
         self.overhead_bytes += size_of::<Rejected>() + text_bytes;
@@ -136,7 +164,7 @@ impl Buffer {
             first: span.first,
             end: span.end,
             open_from: 0,
-            content: mem::replace(&mut self.content, empty(&self.partition)),
+            content: self.held.take(),
             record_count: mem::take(&mut self.record_count),
             content_bytes: mem::take(&mut self.content_bytes),
             oldest_arrived_ms: span.oldest_arrived_ms,
@@ -149,17 +177,38 @@ impl Buffer {
     }
 }
 
-/// Where output `at` begins in the payload; the payload's length when there is no output `at`.
-pub(super) fn start_of(transformed: &Transformed, at: usize) -> usize {
-    if at == 0 { 0 } else { transformed.outputs.ends()[at - 1] as usize }
-}
+impl Held {
+    fn empty(partition: &Partition, delivers_rows: bool) -> Self {
+        match partition {
+            Partition::Error(_) => Self::Rejected(Vec::new()),
+            Partition::Main if delivers_rows => Self::Rows { parts: Vec::new(), names: Rows::default() },
+            Partition::Main | Partition::Keyed(_) | Partition::Source => Self::Records(Vec::new()),
+        }
+    }
 
-fn empty(partition: &Partition) -> Content {
-    match partition {
-        Partition::Main => Content::Records(Vec::new()),
-        Partition::Error(_) => Content::Rejected(Vec::new()),
+    fn take(&mut self) -> Content {
+        match self {
+            Self::Records(payload) => Content::Records(mem::take(payload)),
+            Self::Rejected(rejected) => Content::Rejected(mem::take(rejected)),
+            Self::Rows { parts, names } => {
+                let parts = mem::take(parts);
+                let records = Records::concat(&parts.iter().collect::<Vec<_>>());
+                Content::Rows(Rows { records, ..mem::take(names) })
+            }
+        }
     }
 }
+
+/// Memory of a part of rows beside its payload: what names each record, and the columns.
+fn overhead_of(part: &Records) -> usize {
+    let column = |column: &Column| {
+        column.name.len() + 4 * column.codes.len() + column.dictionary.iter().map(|text| text.len() + 24).sum::<usize>()
+    };
+    ROW_BYTES * part.len() + part.columns().iter().map(column).sum::<usize>()
+}
+
+/// End offset, sequence number, ordinal and arrival of a row.
+const ROW_BYTES: usize = 24;
 
 /// Makes room for `extra` bytes in a buffer that is cut at `batch_bytes`.
 fn reserve(payload: &mut Vec<u8>, extra: usize, batch_bytes: usize) {

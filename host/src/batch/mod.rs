@@ -11,7 +11,10 @@ pub mod name;
 
 mod accumulate;
 mod buffer;
+mod chosen;
 mod plan;
+mod route;
 
 pub use accumulate::Accumulator;
 pub use buffer::Cut;
+pub(crate) use route::route;

@@ -28,12 +28,12 @@ impl Cut {
         let seal = Seal {
             id,
             stream,
-            partition: self.partition,
+            partition: self.partition.clone(),
             first: self.first,
             end: self.end,
             open_from: self.open_from,
             definition_version: definition.version,
-            bucket: definition.destination.bucket.clone(),
+            bucket: definition.s3_of(&self.partition).bucket.clone(),
             key,
             record_count: self.record_count,
             content_bytes: self.content_bytes,
@@ -47,7 +47,7 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::{Compression, S3Destination};
+    use crate::definition::{Compression, S3Destination, Target};
     use crate::record::Partition;
 
     #[test]
@@ -59,7 +59,11 @@ mod tests {
             version: 2,
             created_ms: 0,
             updated_ms: None,
-            destination: S3Destination {
+            target: Target::S3,
+            source_backup: None,
+            partitioning: None,
+            conversion: None,
+            s3: S3Destination {
                 bucket: "lake".to_owned(),
                 prefix: "raw/".to_owned(),
                 error_output_prefix: String::new(),

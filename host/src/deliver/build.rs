@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::destination::{DeliveryError, Destination, Verdict};
+use super::destination::{DeliveryError, Destination, Receipt, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
 use super::retry::Policy;
 use super::s3::{ConnectError, Endpoint, S3, Settings};
@@ -72,7 +72,7 @@ impl Destination for Local {
         })
     }
 
-    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError> {
+    async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
         self.s3.deliver(object).await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Refuses to retry, count or log: those are wrappers' work.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,17 +11,51 @@ use async_trait::async_trait;
 
 use crate::record::Object;
 
-/// Where objects go.
+/// Where batches go: objects, or [`Documents`](crate::record::Documents) of which each record is delivered by itself.
 #[async_trait]
-pub trait Destination: Send + Sync + Debug {
+pub trait Destination<B: Sync = Object>: Send + Sync + Debug {
     /// Makes ready to store into `bucket`; called when a stream is created, updated or recovered. Only a destination
     /// that owns its buckets creates any: a cloud account's buckets are its owner's business.
-    async fn prepare(&self, bucket: &str) -> Result<(), DeliveryError>;
+    async fn prepare(&self, _bucket: &str) -> Result<(), DeliveryError> {
+        Ok(())
+    }
 
-    /// Stores `object` under its key. `Ok` means stored for good: the journal forgets the records afterwards.
-    /// Delivering the same object again is harmless. Dropping the future leaves the outcome unknown, which a later
-    /// delivery of the same object settles.
-    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError>;
+    /// Delivers `batch` in one attempt. `Ok` means that everything not named in the receipt is stored for good: the
+    /// journal forgets the records afterwards. An error is about the batch as a whole. Delivering the same batch again
+    /// is as harmless as the destination allows: what is sent is named by the batch's seal and the records' sequence
+    /// numbers. Dropping the future leaves the outcome unknown, which a later delivery of the same batch settles.
+    async fn deliver(&self, batch: &B) -> Result<Receipt, DeliveryError>;
+}
+
+/// What a destination said of single records of a batch; of an object there is nothing to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Records to be sent again, alone: indexes into the batch, rising.
+    pub again: Vec<Postponed>,
+    /// Records that will never be taken, by rising index.
+    pub refused: Vec<Refused>,
+}
+
+/// A record that the destination could not take now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postponed {
+    /// Index into the batch.
+    pub at: usize,
+    /// As the destination names it, for the error output if its time runs out.
+    pub code: Cow<'static, str>,
+    /// What the destination said; never holds payload.
+    pub message: String,
+}
+
+/// A record that the destination will never take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Index into the batch.
+    pub at: usize,
+    /// As the destination names it.
+    pub code: Cow<'static, str>,
+    /// What the destination said; never holds payload.
+    pub message: String,
 }
 
 /// What to do about a failed delivery.

@@ -15,7 +15,7 @@ mod s3;
 pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
-pub use destination::{DeliveryError, Destination, Verdict};
+pub use destination::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};

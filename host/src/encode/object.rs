@@ -28,10 +28,16 @@ pub enum EncodeError {
     /// The archive could not be written.
     #[error("zip archive could not be written")]
     Zip(#[source] ::zip::result::ZipError),
+    /// The frame could not be compressed.
+    #[error("zstd frame could not be compressed")]
+    Zstd(#[source] std::io::Error),
     /// A block could not be compressed.
     #[error("snappy block could not be compressed")]
     Snappy(#[source] snap::Error),
 }
+
+/// The library's default: smaller than gzip -6 on logs at four times its speed.
+const ZSTD_LEVEL: i32 = 3;
 
 /// The object of a batch under the definition it was sealed under.
 ///
@@ -46,16 +52,14 @@ pub fn encode(sealed: Sealed, definition: &Definition) -> Result<Object, EncodeE
     if seal.definition_version != definition.version {
         return Err(EncodeError::Definition { sealed: seal.definition_version, given: definition.version });
     }
+    let s3 = definition.s3_of(&seal.partition);
     let (body, content_encoding) = match content {
-        Content::Records(payload) => compress(payload, definition.destination.compression, &seal.id)?,
+        // What is delivered record by record is also stored, laid end to end, where everything is backed up.
+        Content::Rows(rows) => compress(rows.records.payload().to_vec(), s3.compression, &seal.id)?,
+        Content::Records(payload) => compress(payload, s3.compression, &seal.id)?,
         Content::Rejected(rejected) => (envelope::lines(rejected, &seal, &definition.name), None),
     };
-    Ok(Object {
-        seal,
-        body: Bytes::from(body),
-        content_encoding,
-        kms_key_arn: definition.destination.kms_key_arn.clone(),
-    })
+    Ok(Object { seal, body: Bytes::from(body), content_encoding, kms_key_arn: s3.kms_key_arn.clone() })
 }
 
 /// Body and `Content-Encoding`. The payload is freed as soon as the compressed body is written.
@@ -73,6 +77,7 @@ fn compress(
         Compression::Zip => (zip::archive(&payload, id)?, "zip"),
         Compression::Snappy => (snappy::xerial(&payload)?, "snappy-java"),
         Compression::HadoopSnappy => (snappy::hadoop(&payload)?, "hadoop-snappy"),
+        Compression::Zstd => (zstd::bulk::compress(&payload, ZSTD_LEVEL).map_err(EncodeError::Zstd)?, "zstd"),
     };
     drop(payload);
     body.shrink_to_fit();

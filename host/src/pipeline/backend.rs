@@ -94,7 +94,7 @@ impl PipelineBackend {
     /// Makes the bucket ready where the destination owns its buckets. Elsewhere a bucket that is not there yet is no
     /// reason to refuse a stream: deliveries wait for it.
     async fn prepare(&self, definition: &Definition) -> Result<(), ControlError> {
-        let bucket = &definition.destination.bucket;
+        let bucket = &definition.s3.bucket;
         self.context.destination.prepare(bucket).await.map_err(|error| match error.verdict {
             Verdict::Reject => ControlError::Refused(error.to_string()),
             Verdict::Retry(_) | Verdict::Stop => ControlError::Unavailable(error.to_string()),

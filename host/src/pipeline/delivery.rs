@@ -61,7 +61,7 @@ impl Delivery {
             () = is_true(&mut cancelled) => return Ended::Cancelled,
         }
         self.context.journal.delivered(self.seal.stream, self.seal.id);
-        if self.seal.partition == Partition::Main {
+        if matches!(self.seal.partition, Partition::Main | Partition::Keyed(_)) {
             self.metrics.delivered.add(self.seal.record_count, self.seal.content_bytes);
         }
         self.metrics.delivered_objects.inc();

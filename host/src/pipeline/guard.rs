@@ -67,7 +67,7 @@ impl Guard {
     pub(crate) fn follow(&mut self, definition: &Definition) {
         let named = definition.processors.iter().find_map(|processor| match processor {
             Processor::Plugin { name, on_failure, .. } => Some((name, *on_failure)),
-            Processor::AppendDelimiter { .. } => None,
+            _ => None,
         });
         match (named, &mut self.plugin) {
             (Some((name, policy)), Some(guarded)) if guarded.name == *name => guarded.policy = policy,

@@ -5,9 +5,11 @@
 
 use std::ops::Range;
 
+use crate::batch;
+use crate::definition::{Definition, PartitionKey};
 use crate::journal::{Attempt, ReadError};
 use crate::record::{
-    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Seal, Sequence, Transformed,
+    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence, Transformed,
 };
 
 use super::history::{History, HistoryError};
@@ -38,10 +40,9 @@ pub(crate) enum ReplayError {
 
 /// Reads and processes the records of `seal` again and gathers what it promised.
 pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -> Result<Content, ReplayError> {
-    let mut content = match seal.partition {
-        Partition::Main => Content::Records(Vec::new()),
-        Partition::Error(_) => Content::Rejected(Vec::new()),
-    };
+    let definition = history.definition(seal.definition_version);
+    let definition = definition.ok_or(HistoryError::Definition(seal.definition_version))?;
+    let mut gathered = Gathered::new(seal, &definition);
     let mut at = seal.first;
     while at < seal.end {
         let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
@@ -63,10 +64,10 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
         if let Some(range) = unrepeatable(&transformed).first() {
             return Err(ReplayError::Unrepeatable(range.start));
         }
-        gather(&mut content, seal, transformed);
+        gathered.add(transformed);
         at = next;
     }
-    Ok(content)
+    Ok(gathered.content)
 }
 
 /// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
@@ -125,6 +126,8 @@ pub(crate) fn join(mut batches: Vec<Batch>) -> Option<Batch> {
 
 /// Parts of one batch, processed apart, as one result.
 fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
+    let sources: Option<Vec<&Records>> = parts.iter().map(|part| part.source.as_ref()).collect();
+    let source = sources.filter(|parts| !parts.is_empty()).map(|parts| Records::concat(&parts));
     let mut inputs = Vec::new();
     let mut rejected: Vec<Rejected> = Vec::new();
     let (mut dropped_count, mut dropped_bytes) = (0, 0);
@@ -148,24 +151,74 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
         dropped_count,
         dropped_bytes,
         ran,
+        source,
     }
 }
 
-/// Adds to `content` what `transformed` holds for the seal's partition and range.
-fn gather(content: &mut Content, seal: &Seal, transformed: Transformed) {
-    let sealed = seal.first..seal.end;
-    match content {
-        Content::Records(bytes) => {
-            for at in 0..transformed.outputs.len() {
-                if sealed.contains(&(transformed.inputs.start + transformed.input_of(at) as u64)) {
+/// What a seal promised, as far as it was made again.
+struct Gathered<'s> {
+    seal: &'s Seal,
+    content: Content,
+    /// Columns of the keys of the seal's definition.
+    columns: Vec<String>,
+}
+
+impl<'s> Gathered<'s> {
+    fn new(seal: &'s Seal, definition: &Definition) -> Self {
+        let content = match seal.partition {
+            Partition::Main if definition.delivers_rows() => Content::Rows(Rows::default()),
+            Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
+            Partition::Error(_) => Content::Rejected(Vec::new()),
+        };
+        let keys = definition.partitioning.iter().flat_map(|partitioning| &partitioning.keys);
+        Self { seal, content, columns: keys.map(PartitionKey::column).collect() }
+    }
+
+    /// Adds what `transformed` holds for the seal's partition and range.
+    fn add(&mut self, transformed: Transformed) {
+        let sealed = self.seal.first..self.seal.end;
+        match &mut self.content {
+            Content::Rejected(list) => {
+                let output = |one: &Rejected| Partition::Error(one.output) == self.seal.partition;
+                let rejected = transformed.rejected.into_iter();
+                list.extend(rejected.filter(|one| sealed.contains(&one.sequence) && output(one)));
+            }
+            Content::Records(bytes) if self.seal.partition == Partition::Source => {
+                for (sequence, record) in transformed.inputs.zip(transformed.source.iter().flat_map(Records::iter)) {
+                    if sealed.contains(&sequence) {
+                        bytes.extend_from_slice(record);
+                    }
+                }
+            }
+            Content::Records(bytes) => {
+                for at in outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed) {
                     bytes.extend_from_slice(transformed.outputs.record(at));
                 }
             }
-        }
-        Content::Rejected(list) => {
-            list.extend(transformed.rejected.into_iter().filter(|one| sealed.contains(&one.sequence)))
+            Content::Rows(rows) => {
+                let chosen = outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed);
+                rows.append(&transformed, &chosen);
+            }
         }
     }
+}
+
+/// Outputs of a batch that belong to a partition and came from these inputs.
+fn outputs_of(
+    transformed: &Transformed,
+    partition: &Partition,
+    columns: &[String],
+    inputs: &Range<Sequence>,
+) -> Vec<usize> {
+    let chosen = match partition {
+        Partition::Keyed(_) => {
+            let routes = batch::route(transformed, columns);
+            routes.into_iter().find(|(known, _)| known == partition).map(|(_, at)| at).unwrap_or_default()
+        }
+        _ => (0..transformed.outputs.len()).collect(),
+    };
+    let sequence = |at: usize| transformed.inputs.start + transformed.input_of(at) as u64;
+    chosen.into_iter().filter(|&at| inputs.contains(&sequence(at))).collect()
 }
 
 /// Records that are never to be run again: those that were set aside, and those that were running alone whenever the

@@ -125,6 +125,11 @@ pub(crate) struct Runner {
     current: Option<Arc<Chain>>,
     /// The plugins that made what is accumulated.
     accumulated: Vec<PluginVersion>,
+    /// The definition under which what came last to what is accumulated was processed.
+    processed_under: Arc<Definition>,
+    /// The definition under which what is accumulated is sealed: the newest one, when it collects as that one does;
+    /// else that one itself, which the journal keeps because an epoch names it.
+    sealing: Arc<Definition>,
     /// Says whether the plugin of new records is run.
     guard: Guard,
     /// Arrival of the oldest record that is held because nothing came through its plugin, milliseconds since 1970.
@@ -154,7 +159,8 @@ impl Runner {
         let (counted, breaker_open) = (metrics.breaker.clone(), Arc::clone(&signals.breaker_open));
         let guard = Guard::new(&definition, state.epochs.last(), counted, breaker_open);
         let history = Arc::new(History::new(state.definitions, state.epochs, aside));
-        let accumulator = Accumulator::new(state.id, &definition.destination, &state.marks, state.open_from);
+        let accumulator =
+            Accumulator::new(state.id, &definition, &state.marks, state.open_from, context.active_partitions);
         let mut runner = Self {
             stream: state.id,
             metrics,
@@ -171,6 +177,8 @@ impl Runner {
             plugins_changed: context.plugins.changed(),
             current: None,
             accumulated: Vec::new(),
+            processed_under: Arc::clone(&definition),
+            sealing: Arc::clone(&definition),
             guard,
             held_ms: None,
             holding: false,
@@ -235,10 +243,17 @@ impl Runner {
         }
         let definition = Arc::clone(&self.signals.definition.borrow_and_update());
         self.history.add_definition(Arc::clone(&definition));
-        self.accumulator.update(&definition.destination);
+        self.seal_under(&definition);
         self.guard.follow(&definition);
         self.definition = definition;
         self.current = None;
+    }
+
+    /// An update rules what is sealed after it, unless what is accumulated could not be named or encoded by it.
+    fn seal_under(&mut self, definition: &Arc<Definition>) {
+        let sealing = if definition.collects_like(&self.processed_under) { definition } else { &self.processed_under };
+        self.sealing = Arc::clone(sealing);
+        self.accumulator.update(&self.sealing);
     }
 
     fn follow_plugin(&mut self) {
@@ -436,12 +451,19 @@ impl Runner {
     }
 
     async fn accept(&mut self, transformed: Transformed) -> Result<(), RunnerError> {
-        let ruling = self.history.ruling(transformed.inputs.start).map(|(epoch, _)| epoch.plugins).unwrap_or_default();
-        if ruling != self.accumulated {
-            // An object is made by one version of each plugin.
+        let ruling = self.history.ruling(transformed.inputs.start).map(|(epoch, _)| epoch);
+        let processed_under = ruling.as_ref().and_then(|epoch| self.history.definition(epoch.definition_version));
+        let processed_under = processed_under.unwrap_or_else(|| Arc::clone(&self.definition));
+        let plugins = ruling.map(|epoch| epoch.plugins).unwrap_or_default();
+        if plugins != self.accumulated || !processed_under.collects_like(&self.processed_under) {
+            // An object is made by one version of each plugin, and of records that were processed for the same columns.
             let cuts = self.accumulator.flush();
             self.seal_all(cuts).await?;
-            self.accumulated = ruling;
+            self.accumulated = plugins;
+        }
+        if processed_under.version != self.processed_under.version {
+            self.processed_under = processed_under;
+            self.seal_under(&Arc::clone(&self.definition));
         }
         self.held_ms = None;
         self.guard.count(&transformed);
@@ -469,14 +491,14 @@ impl Runner {
         self.follow_definition();
         for cut in cuts {
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
-            let (seal, content) = cut.plan(self.stream, &self.definition, id, sealed_ms, &self.context.random)?;
+            let (seal, content) = cut.plan(self.stream, &self.sealing, id, sealed_ms, &self.context.random)?;
             let bytes = usize::try_from(seal.content_bytes).unwrap_or(usize::MAX);
             let (mut share, mut unencoded) = (self.context.budget.share(), self.unencoded.share());
             share.resize(bytes);
             unencoded.resize(bytes);
             self.share.resize(self.accumulator.bytes());
             let seal = self.context.journal.seal(seal).await?;
-            if seal.partition == Partition::Main {
+            if matches!(seal.partition, Partition::Main | Partition::Keyed(_)) {
                 self.metrics.sealed.add(seal.record_count, seal.content_bytes);
             }
             self.noted_open_from = seal.open_from;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
-use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
+use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
 use crate::deliver::Verdict;
 use crate::deliver::testing::Memory;
 use crate::journal::sim::SimDisk;
@@ -36,7 +36,11 @@ fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: BUCKET.into(),
             prefix: "data/".into(),
             error_output_prefix: "errors/".into(),
@@ -89,7 +93,17 @@ fn start_with(
     let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
     let (journal, recovered) = open(storage, &telemetry);
     let destination = destination.clone();
-    Pipeline::start(Parts { journal, recovered, plugins, destination, memory_bytes, clock, random, telemetry })
+    Pipeline::start(Parts {
+        journal,
+        recovered,
+        plugins,
+        destination,
+        memory_bytes,
+        active_partitions: 500,
+        clock,
+        random,
+        telemetry,
+    })
 }
 
 fn lines(range: std::ops::Range<u32>) -> Records {
@@ -197,7 +211,7 @@ async fn an_update_keeps_what_is_buffered_and_names_it_anew() {
     put(&pipeline, lines(0..10)).await;
     let mut second = definition(1 << 20, 900);
     second.version = 2;
-    second.destination.prefix = "second/".into();
+    second.s3.prefix = "second/".into();
     backend.update(second).await.unwrap();
     assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
     let keys: Vec<String> = memory.bodies().into_keys().collect();

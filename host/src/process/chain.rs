@@ -86,6 +86,10 @@ impl Chain {
                     }
                 }
                 Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),
+                Processor::Decompress
+                | Processor::ExtractLogMessages
+                | Processor::DeAggregate { .. }
+                | Processor::ExtractMetadata { .. } => return Err(ChainError::Epoch(definition.version)),
             });
         }
         match versions.next() {
@@ -233,7 +237,7 @@ impl Flow {
         let keep: Vec<usize> = (0..self.records.len()).filter(|&at| !is_rejected(self.origin(at))).collect();
         if keep.len() < self.records.len() {
             let origins = keep.iter().map(|&at| self.origin(at)).collect();
-            self.records = select(&self.records, &keep);
+            self.records = self.records.select(&keep);
             self.origins = Origins::Inputs(origins);
         }
     }
@@ -301,24 +305,7 @@ impl Flow {
             origins: self.origins,
             rejected: self.rejected,
             ran: self.ran,
+            source: None,
         }
     }
-}
-
-/// The records at these rising indexes.
-fn select(records: &Records, keep: &[usize]) -> Records {
-    let mut payload = Vec::new();
-    let mut ends = Vec::with_capacity(keep.len());
-    for &at in keep {
-        payload.extend_from_slice(records.record(at));
-        ends.push(u32::try_from(payload.len()).unwrap_or(u32::MAX));
-    }
-    let pick = |column: &crate::record::Column| crate::record::Column {
-        name: column.name.clone(),
-        dictionary: column.dictionary.clone(),
-        codes: keep.iter().map(|&at| column.codes[at]).collect(),
-    };
-    let columns = records.columns().iter().map(pick).collect();
-    // A part of records that fit together fits together.
-    Records::new(payload.into(), ends, columns).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use super::tags::merged;
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::model::{self, Node};
 use crate::api::settings::NameRules;
-use crate::definition::Definition;
+use crate::definition::{Definition, Target};
 
 /// Where and when a stream is made.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,11 @@ pub(in crate::api) fn create(document: &Node<'_>, place: &Place<'_>) -> Result<D
         version: 1,
         created_ms: place.now_ms,
         updated_ms: None,
-        destination: settled.destination,
+        s3: settled.destination,
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
         processors: settled.processors,
         document: Value::Object(description),
     })

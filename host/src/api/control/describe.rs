@@ -71,7 +71,7 @@ fn plugin_state(stream: &Stream) -> Option<Value> {
             let breaker = if stream.breaker_open.load(Ordering::Relaxed) { "open" } else { "closed" };
             Some(json!({"Plugin": name, "OnPluginFailure": on_failure.as_str(), "Breaker": breaker}))
         }
-        Processor::AppendDelimiter { .. } => None,
+        _ => None,
     })
 }
 

@@ -136,19 +136,19 @@ fn fill_member(given: &mut Map<String, Value>, block: &str, member: &str, defaul
 
 fn check_names(given: &Map<String, Value>, names: NameRules) -> Result<(), Fault> {
     let (prefix, error_prefix) = (text(given, "Prefix"), text(given, "ErrorOutputPrefix"));
-    (names.prefix)(prefix, PrefixPlace::Data).map_err(invalid_argument)?;
+    (names.prefix)(prefix, PrefixPlace::Data, false).map_err(invalid_argument)?;
     if error_prefix.is_empty() {
         if prefix.contains("!{") {
             return Err(invalid_argument("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"));
         }
     } else {
-        (names.prefix)(error_prefix, PrefixPlace::Error).map_err(invalid_argument)?;
+        (names.prefix)(error_prefix, PrefixPlace::Error, false).map_err(invalid_argument)?;
     }
     let zone = text(given, "CustomTimeZone");
     if !zone.is_empty() && !(names.time_zone)(zone) {
         return Err(invalid_argument(format!("CustomTimeZone {zone} is not a known time zone.")));
     }
-    (names.destination)(&read_out(given)).map_err(invalid_argument)
+    (names.destination)(&read_out(given), false).map_err(invalid_argument)
 }
 
 fn read_out(given: &Map<String, Value>) -> S3Destination {

@@ -53,7 +53,7 @@ pub(in crate::api) fn update(
     let mut next = current.clone();
     next.version += 1;
     next.updated_ms = Some(now_ms);
-    next.destination = settled.destination;
+    next.s3 = settled.destination;
     next.processors = settled.processors;
     next.document["ExtendedS3DestinationDescription"] = Value::Object(settled.description);
     Ok(next)

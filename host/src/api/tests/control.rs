@@ -55,10 +55,7 @@ async fn a_bare_stream_is_described_with_the_defaults_and_nothing_else() {
     let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
     let made = &handle.definition;
     assert_eq!((made.version, made.created_ms, made.updated_ms), (1, NOW_MS, None));
-    assert_eq!(
-        (made.destination.bucket.as_str(), made.destination.buffer_bytes, made.destination.buffer_seconds),
-        ("orders", 5 << 20, 300)
-    );
+    assert_eq!((made.s3.bucket.as_str(), made.s3.buffer_bytes, made.s3.buffer_seconds), ("orders", 5 << 20, 300));
 }
 
 #[tokio::test]
@@ -398,10 +395,7 @@ async fn updates_merge_and_count_versions() {
     let conversion = json!({"Enabled": false, "SchemaConfiguration": {"TableName": "u", "Region": "r"}});
     assert_eq!(now["DataFormatConversionConfiguration"], conversion);
     let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
-    assert_eq!(
-        (handle.definition.destination.compression, handle.definition.destination.buffer_seconds),
-        (Compression::Gzip, 0)
-    );
+    assert_eq!((handle.definition.s3.compression, handle.definition.s3.buffer_seconds), (Compression::Gzip, 0));
 
     let refuse = async |input: Value, kind: &str, message: &str| {
         rig.refuses("UpdateDestination", input, 400, &error(kind, message)).await

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::*;
-use crate::definition::Compression;
-use crate::record::{Content, ErrorOutput, Ran, Records};
+use crate::definition::{Compression, S3Destination, Target};
+use crate::record::{Content, ErrorOutput, Origins, Ran, Records};
 
 const STREAM: StreamId = StreamId(7);
 
@@ -19,8 +19,8 @@ enum Fate {
     Dropped,
 }
 
-fn destination(buffer_bytes: u64, buffer_seconds: u32) -> S3Destination {
-    S3Destination {
+fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
+    let s3 = S3Destination {
         bucket: "lake".to_owned(),
         prefix: String::new(),
         error_output_prefix: String::new(),
@@ -30,12 +30,29 @@ fn destination(buffer_bytes: u64, buffer_seconds: u32) -> S3Destination {
         file_extension: String::new(),
         time_zone: String::new(),
         kms_key_arn: None,
+    };
+    Definition {
+        account_id: "123456789012".to_owned(),
+        name: "orders".to_owned(),
+        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
+        version: 1,
+        created_ms: 0,
+        updated_ms: None,
+        s3,
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        processors: Vec::new(),
+        document: serde_json::Value::Null,
     }
 }
 
 fn new(buffer_bytes: u64, buffer_seconds: u32) -> Accumulator {
-    Accumulator::new(STREAM, &destination(buffer_bytes, buffer_seconds), &BTreeMap::new(), 0)
+    Accumulator::new(STREAM, &definition(buffer_bytes, buffer_seconds), &BTreeMap::new(), 0, PARTITIONS)
 }
+
+const PARTITIONS: usize = 3;
 
 /// Bytes that tell which output of which input they are.
 fn data(sequence: Sequence, output: usize, length: u16) -> Vec<u8> {
@@ -89,6 +106,7 @@ fn transformed(fates: &[Fate], range: std::ops::Range<usize>) -> Transformed {
         origins: if identity { Origins::Identity } else { Origins::Inputs(inputs) },
         rejected: failed,
         ran: Ran::Nothing,
+        source: None,
     }
 }
 
@@ -116,6 +134,7 @@ fn expected(fates: &[Fate], partition: &Partition, range: std::ops::Range<Sequen
 fn content_bytes(content: &Content) -> Vec<u8> {
     match content {
         Content::Records(payload) => payload.clone(),
+        Content::Rows(rows) => rows.records.payload().to_vec(),
         Content::Rejected(rejected) => rejected.iter().flat_map(|rejected| rejected.data.to_vec()).collect(),
     }
 }
@@ -187,7 +206,7 @@ fn an_update_keeps_the_timer_of_what_is_buffered() {
     let fates = outputs(&[10, 10, 10, 10]);
     let mut accumulator = new(1000, 300);
     accumulator.add(transformed(&fates, 0..1), 0);
-    accumulator.update(&destination(20, 0));
+    accumulator.update(&definition(20, 0));
     assert!(accumulator.due(1).is_empty());
     assert_eq!(accumulator.deadline_ms(), Some(300_000));
     // The new size rules from the next record on, the new age from the next batch on.
@@ -314,7 +333,7 @@ fn run(accumulator: &mut Accumulator, fates: &[Fate], actions: &[Action], sealed
             Action::Flush => accumulator.flush(),
             Action::CutLargest => accumulator.cut_largest().into_iter().collect(),
             Action::Update(size, age) => {
-                accumulator.update(&destination(*size, *age));
+                accumulator.update(&definition(*size, *age));
                 Vec::new()
             }
         };
@@ -365,7 +384,7 @@ fn check_conservation(fates: &[Fate], cuts: &[Cut]) -> TestCaseResult {
 fn recovered(cuts: &[Cut]) -> Accumulator {
     let marks = cuts.iter().map(|cut| (cut.partition.clone(), cut.end)).collect();
     let open_from = cuts.last().map_or(0, |cut| cut.open_from);
-    Accumulator::new(STREAM, &destination(100, 1), &marks, open_from)
+    Accumulator::new(STREAM, &definition(100, 1), &marks, open_from, PARTITIONS)
 }
 
 proptest! {

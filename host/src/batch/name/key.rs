@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::pattern::Pattern;
 use super::prefix::{Place, Prefix, PrefixError, Warning};
-use crate::definition::{Compression, Definition, S3Destination};
+use crate::definition::{Compression, Definition, Partitioning, S3Destination};
 use crate::record::{ErrorOutput, Partition};
 use crate::runtime::Random;
 
@@ -45,9 +45,9 @@ pub enum NameError {
 ///
 /// # Errors
 /// The first rule broken; its text is the answer of Create and Update.
-pub fn check(destination: &S3Destination) -> Result<Vec<Warning>, PrefixError> {
-    let data = Prefix::parse(&destination.prefix, Place::Data)?;
-    let error = Prefix::parse(&destination.error_output_prefix, Place::Error)?;
+pub fn check(destination: &S3Destination, is_partitioned: bool) -> Result<Vec<Warning>, PrefixError> {
+    let data = Prefix::parse(&destination.prefix, Place::Data, is_partitioned)?;
+    let error = Prefix::parse(&destination.error_output_prefix, Place::Error, false)?;
     if data.has_expressions() && destination.error_output_prefix.is_empty() {
         return Err(PrefixError::ErrorPrefixMissing);
     }
@@ -58,7 +58,7 @@ pub fn check(destination: &S3Destination) -> Result<Vec<Warning>, PrefixError> {
     {
         let below = match &partition {
             Partition::Error(output) => output.as_str().len() + 1,
-            Partition::Main => 0,
+            _ => 0,
         };
         let appended = if prefix.has_expressions() { 0 } else { below + DEFAULT_PATTERN.len() };
         let inherited = place == Place::Error && destination.error_output_prefix.is_empty();
@@ -67,12 +67,29 @@ pub fn check(destination: &S3Destination) -> Result<Vec<Warning>, PrefixError> {
             return Err(PrefixError::Evaluated(if inherited { Place::Data } else { place }));
         }
         // Nothing that is evaluated prints dots of its own, so any instant shows whether a segment is made of them.
+        let values: Vec<String> = data.keys().iter().map(|_| "value".to_owned()).collect();
+        let partition = if values.is_empty() || place == Place::Error { partition } else { Partition::Keyed(values) };
         let sample = prefix_of(destination, &partition, &any, &Random::seeded(0))?;
         if has_dot_segment(&sample) {
             return Err(PrefixError::Dots(if inherited { Place::Data } else { place }));
         }
     }
     Ok([data.warnings(Place::Data), error.warnings(Place::Error)].concat())
+}
+
+/// What dynamic partitioning by this destination's prefix means.
+///
+/// # Errors
+/// The prefix would not pass [`check`], or uses no key.
+pub fn partitioning(destination: &S3Destination) -> Result<Partitioning, PrefixError> {
+    check(destination, true)?;
+    let prefix = Prefix::parse(&destination.prefix, Place::Data, true)?;
+    let keys = prefix.keys();
+    if keys.is_empty() {
+        return Err(PrefixError::NoKey);
+    }
+    let room_bytes = u32::try_from(EVALUATED_BYTES.saturating_sub(prefix.widest())).unwrap_or(0);
+    Ok(Partitioning { keys, room_bytes })
 }
 
 /// The zone of a `CustomTimeZone`: empty means UTC, otherwise the exact name of a zone of the IANA database.
@@ -98,7 +115,7 @@ pub fn object_key(
     id: Uuid,
     random: &Random,
 ) -> Result<String, NameError> {
-    let destination = &definition.destination;
+    let destination = definition.s3_of(partition);
     // Past the year 9999 an object gets the last instant there is rather than no name.
     let instant = i64::try_from(instant_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let at = instant.unwrap_or(Timestamp::MAX).to_zoned(time_zone(&destination.time_zone)?);
@@ -116,10 +133,14 @@ pub fn object_key(
     if key.len() > KEY_BYTES {
         return Err(NameError::Long(key.len()));
     }
-    if has_dot_segment(&key) {
-        return Err(NameError::Dots);
+    if !has_dot_segment(&key) {
+        return Ok(key);
     }
-    Ok(key)
+    match partition {
+        // Values of keys come with the data, and so do their dots.
+        Partition::Keyed(_) => Ok(without_dot_segments(&key)),
+        _ => Err(NameError::Dots),
+    }
 }
 
 /// Firehose's rules: a prefix without expressions gets the hour appended, one with any gets nothing; an error prefix
@@ -130,19 +151,26 @@ fn prefix_of(
     at: &Zoned,
     random: &Random,
 ) -> Result<String, PrefixError> {
-    let data = Prefix::parse(&destination.prefix, Place::Data)?;
+    let no_values = Vec::new();
+    let values = match partition {
+        Partition::Keyed(values) => values,
+        _ => &no_values,
+    };
+    let data = Prefix::parse(&destination.prefix, Place::Data, true)?;
     let (prefix, output) = match partition {
-        Partition::Main => (data, None),
+        Partition::Main | Partition::Keyed(_) | Partition::Source => (data, None),
         Partition::Error(output) if destination.error_output_prefix.is_empty() => {
             if data.has_expressions() {
                 return Err(PrefixError::ErrorPrefixMissing);
             }
             (data, Some(*output))
         }
-        Partition::Error(output) => (Prefix::parse(&destination.error_output_prefix, Place::Error)?, Some(*output)),
+        Partition::Error(output) => {
+            (Prefix::parse(&destination.error_output_prefix, Place::Error, false)?, Some(*output))
+        }
     };
     let mut evaluated = String::new();
-    prefix.evaluate(at, output, random, &mut evaluated);
+    prefix.evaluate(at, output, values, random, &mut evaluated);
     if !prefix.has_expressions() {
         if let Some(output) = output {
             evaluated.push_str(output.as_str());
@@ -162,6 +190,7 @@ fn extension<'a>(destination: &'a S3Destination, partition: &Partition) -> &'a s
         (_, Compression::Gzip) => ".gz",
         (_, Compression::Zip) => ".zip",
         (_, Compression::Snappy | Compression::HadoopSnappy) => ".snappy",
+        (_, Compression::Zstd) => ".zst",
     }
 }
 
@@ -173,6 +202,16 @@ fn print(pattern: &str, at: &Zoned, out: &mut String) {
 
 fn has_dot_segment(key: &str) -> bool {
     key.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+/// The key with segments of dots written as clients write letters that mean something.
+fn without_dot_segments(key: &str) -> String {
+    let segments = key.split('/').map(|segment| match segment {
+        "." => "%2E",
+        ".." => "%2E%2E",
+        other => other,
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

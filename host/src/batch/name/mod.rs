@@ -12,6 +12,6 @@ mod key;
 mod pattern;
 mod prefix;
 
-pub use key::{NameError, check, object_key, time_zone};
+pub use key::{NameError, check, object_key, partitioning, time_zone};
 pub use pattern::PatternError;
 pub use prefix::{Place, Prefix, PrefixError, Warning};

@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::Zoned;
 
 use super::pattern::{Pattern, PatternError};
+use crate::definition::{KeySource, PartitionKey};
 use crate::record::ErrorOutput;
 use crate::runtime::Random;
 
@@ -43,7 +44,7 @@ pub enum PrefixError {
     /// A value the firehose namespace does not have.
     #[error("{0} contains the unknown expression !{{firehose:{1}}}.")]
     Value(Place, String),
-    /// A partition key; no stream here has dynamic partitioning.
+    /// A partition key where none can be.
     #[error("{}", dynamic_partitioning(*.0))]
     DynamicPartitioning(Place),
     /// The type of an error stands in the prefix for data.
@@ -70,6 +71,14 @@ pub enum PrefixError {
     /// Keys with control characters cannot be listed as XML.
     #[error("{0} must not contain control characters.")]
     Control(Place),
+    /// Dynamic partitioning without a key.
+    #[error(
+        "At least one Dynamic Partitioning Namespace must be part of the Prefix when Dynamic Partitioning is enabled."
+    )]
+    NoKey,
+    /// A partition key without a name.
+    #[error("{0} contains the dynamic partitioning expression !{{{1}:}} without a key.")]
+    EmptyKey(Place, String),
     /// `CustomTimeZone` names no zone.
     #[error("CustomTimeZone '{0}' is not a known time zone.")]
     TimeZone(String),
@@ -112,6 +121,7 @@ enum Part {
     Timestamp(Pattern),
     RandomString,
     ErrorOutputType,
+    Key(KeySource, String),
 }
 
 /// Length of `!{firehose:random-string}`.
@@ -132,7 +142,7 @@ impl Prefix {
     /// # Errors
     /// The first rule that it breaks; those that take both prefixes to see are
     /// [`check`](super::check)'s.
-    pub fn parse(text: &str, place: Place) -> Result<Self, PrefixError> {
+    pub fn parse(text: &str, place: Place, is_partitioned: bool) -> Result<Self, PrefixError> {
         if text.chars().count() > CONFIGURED_CHARS {
             return Err(PrefixError::Configured(place));
         }
@@ -148,7 +158,7 @@ impl Prefix {
             if at > 0 {
                 parts.push(Part::Literal(rest[..at].to_owned()));
             }
-            parts.push(expression(namespace, value, place)?);
+            parts.push(expression(namespace, value, place, is_partitioned)?);
             rest = &rest[at + length + 1..];
         }
         if !rest.is_empty() {
@@ -166,6 +176,19 @@ impl Prefix {
         self.0.iter().any(|part| !matches!(part, Part::Literal(_)))
     }
 
+    /// The keys of dynamic partitioning, each once, in the order of their first use.
+    pub(super) fn keys(&self) -> Vec<PartitionKey> {
+        let mut keys: Vec<PartitionKey> = Vec::new();
+        for part in &self.0 {
+            let Part::Key(source, name) = part else { continue };
+            match keys.iter_mut().find(|key| key.source == *source && key.name == *name) {
+                Some(known) => known.uses += 1,
+                None => keys.push(PartitionKey { source: *source, name: name.clone(), uses: 1 }),
+            }
+        }
+        keys
+    }
+
     /// What is probably not meant.
     pub fn warnings(&self, place: Place) -> Vec<Warning> {
         let mut warnings = Vec::new();
@@ -180,24 +203,38 @@ impl Prefix {
     }
 
     /// Appends the prefix for an object whose oldest record arrived `at`. Every random string is a fresh one.
-    pub(super) fn evaluate(&self, at: &Zoned, output: Option<ErrorOutput>, random: &Random, out: &mut String) {
+    /// `values` are those of [`Self::keys`].
+    pub(super) fn evaluate(
+        &self,
+        at: &Zoned,
+        output: Option<ErrorOutput>,
+        values: &[String],
+        random: &Random,
+        out: &mut String,
+    ) {
+        let keys = self.keys();
         for part in &self.0 {
             match part {
                 Part::Literal(text) => out.push_str(text),
                 Part::Timestamp(pattern) => pattern.print(at, out),
                 Part::RandomString => out.extend((0..RANDOM_LENGTH).map(|_| random_letter(random))),
                 Part::ErrorOutputType => out.push_str(output.map_or("", ErrorOutput::as_str)),
+                Part::Key(source, name) => {
+                    let known = keys.iter().position(|key| key.source == *source && key.name == *name);
+                    out.push_str(known.and_then(|at| values.get(at)).map_or("", String::as_str));
+                }
             }
         }
     }
 
-    /// The most bytes [`Self::evaluate`] ever appends.
+    /// The most bytes [`Self::evaluate`] ever appends beside the values of keys.
     pub(super) fn widest(&self) -> usize {
         let width = |part: &Part| match part {
             Part::Literal(text) => text.len(),
             Part::Timestamp(pattern) => pattern.widest(),
             Part::RandomString => RANDOM_LENGTH,
             Part::ErrorOutputType => ERROR_TYPE_BYTES,
+            Part::Key(..) => 0,
         };
         self.0.iter().map(width).sum()
     }
@@ -210,7 +247,8 @@ impl Prefix {
     }
 }
 
-fn expression(namespace: &str, value: &str, place: Place) -> Result<Part, PrefixError> {
+fn expression(namespace: &str, value: &str, place: Place, is_partitioned: bool) -> Result<Part, PrefixError> {
+    let is_partitioned = is_partitioned && place == Place::Data;
     match (namespace, value) {
         ("timestamp", pattern) => match Pattern::parse(pattern) {
             Ok(parsed) => Ok(Part::Timestamp(parsed)),
@@ -220,6 +258,11 @@ fn expression(namespace: &str, value: &str, place: Place) -> Result<Part, Prefix
         ("firehose", "error-output-type") if place == Place::Data => Err(PrefixError::ErrorTypeInData),
         ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
         ("firehose", other) => Err(PrefixError::Value(place, other.to_owned())),
+        ("partitionKeyFromQuery" | "partitionKeyFromLambda", "") if is_partitioned => {
+            Err(PrefixError::EmptyKey(place, namespace.to_owned()))
+        }
+        ("partitionKeyFromQuery", key) if is_partitioned => Ok(Part::Key(KeySource::Query, key.to_owned())),
+        ("partitionKeyFromLambda", key) if is_partitioned => Ok(Part::Key(KeySource::Plugin, key.to_owned())),
         ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => Err(PrefixError::DynamicPartitioning(place)),
         ("", _) => Err(PrefixError::Misuse(place)),
         (other, _) => Err(PrefixError::Namespace(place, other.to_owned())),

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::classify::{Effect, Failure, judge, timed_out};
 use super::client::{ConnectError, connect};
 use super::settings::Settings;
-use crate::deliver::destination::{DeliveryError, Destination};
+use crate::deliver::destination::{DeliveryError, Destination, Receipt};
 use crate::deliver::retry::Policy;
 use crate::record::Object;
 use crate::runtime::Random;
@@ -89,11 +89,7 @@ impl S3 {
 
 #[async_trait]
 impl Destination for S3 {
-    async fn prepare(&self, _bucket: &str) -> Result<(), DeliveryError> {
-        Ok(())
-    }
-
-    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError> {
+    async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
         let upload = Upload { object, sha256: digest(object.body.clone()).await };
         let sent = if object.body.len() < self.settings.multipart_threshold_bytes {
             self.put(&upload).await
@@ -101,8 +97,8 @@ impl Destination for S3 {
             self.put_in_parts(&upload).await
         };
         match sent {
-            Ok(()) => Ok(()),
-            Err(Failure { effect: Effect::Unknown, .. }) if self.is_stored(&upload).await => Ok(()),
+            Ok(()) => Ok(Receipt::default()),
+            Err(Failure { effect: Effect::Unknown, .. }) if self.is_stored(&upload).await => Ok(Receipt::default()),
             Err(Failure { error, .. }) => Err(error),
         }
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::conformance::{Peer, Stored};
-use crate::deliver::{DeliveryError, Destination, Verdict};
+use crate::deliver::{DeliveryError, Destination, Receipt, Verdict};
 use crate::record::Object;
 
 /// Keeps objects of one bucket.
@@ -42,11 +42,7 @@ impl Memory {
 
 #[async_trait]
 impl Destination for Memory {
-    async fn prepare(&self, _bucket: &str) -> Result<(), DeliveryError> {
-        Ok(())
-    }
-
-    async fn deliver(&self, object: &Object) -> Result<(), DeliveryError> {
+    async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
         {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             if failures.0 > 0 {
@@ -64,7 +60,7 @@ impl Destination for Memory {
             batch: Some(object.seal.id.to_string()),
         };
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(object.seal.key.clone(), stored);
-        Ok(())
+        Ok(Receipt::default())
     }
 }
 

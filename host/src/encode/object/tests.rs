@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::*;
-use crate::definition::S3Destination;
+use crate::definition::{S3Destination, Target};
 use crate::record::{ErrorOutput, Partition, PluginVersion, Rejected, Seal, StreamId};
 
 const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
@@ -23,7 +23,11 @@ fn definition(compression: Compression) -> Definition {
         version: 3,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: "lake".to_owned(),
             prefix: String::new(),
             error_output_prefix: String::new(),

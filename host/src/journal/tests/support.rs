@@ -14,7 +14,7 @@ use super::super::note::{Delivered, Note, Span};
 use super::super::recovery::Recovered;
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
-use crate::definition::{Compression, Definition, S3Destination};
+use crate::definition::{Compression, Definition, S3Destination, Target};
 use crate::record::{Epoch, Partition, PluginVersion, Records, Seal, Sequence, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
@@ -49,7 +49,11 @@ pub(super) fn definition(name: &str, version: u32) -> Definition {
         version,
         created_ms: 1,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: "b".to_owned(),
             prefix: String::new(),
             error_output_prefix: String::new(),

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::guests::guest;
 use super::{Limits, PluginHost, Settings};
-use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination};
+use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
 use crate::process::Chain;
 use crate::record::{Batch, Epoch, PluginVersion, Records, Rejected, StreamId, Transformed};
 use crate::runtime::ManualClock;
@@ -81,7 +81,11 @@ fn definition(processors: Vec<Processor>) -> Definition {
         version: 1,
         created_ms: 0,
         updated_ms: None,
-        destination: S3Destination {
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
+        s3: S3Destination {
             bucket: "b".to_owned(),
             prefix: String::new(),
             error_output_prefix: String::new(),
@@ -118,7 +122,7 @@ fn epoch(plugins: Vec<PluginVersion>) -> Epoch {
 fn chain(host: &PluginHost, processors: Vec<Processor>) -> Chain {
     let current = |processor: &Processor| match processor {
         Processor::Plugin { name, .. } => Some(host.current(name).unwrap_or_else(|| panic!("{:?}", host.problems()))),
-        Processor::AppendDelimiter { .. } => None,
+        _ => None,
     };
     let versions = processors.iter().filter_map(current).collect();
     Chain::new(&definition(processors), &epoch(versions), host).unwrap()

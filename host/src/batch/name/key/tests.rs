@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::definition::Target;
 use crate::record::ErrorOutput::ProcessingFailed;
 
 /// 27 August 2018 10:30:00 UTC, the instant of the reference's worked examples.
@@ -32,7 +33,11 @@ fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Res
         version: 3,
         created_ms: 0,
         updated_ms: None,
-        destination,
+        s3: destination,
+        target: Target::S3,
+        source_backup: None,
+        partitioning: None,
+        conversion: None,
         processors: Vec::new(),
         document: serde_json::Value::Null,
     };
@@ -42,7 +47,7 @@ fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Res
 /// The prefix that an object of `partition` gets, by cutting the fixed name off its key.
 #[track_caller]
 fn check_prefix(prefix: &str, error_output_prefix: &str, partition: Partition, expected: &str) {
-    check(&destination(prefix, error_output_prefix)).unwrap();
+    check(&destination(prefix, error_output_prefix), false).unwrap();
     let key = key(destination(prefix, error_output_prefix), partition, WORKED_MS).unwrap();
     let name = "orders-3-2018-08-27-10-30-00-01234567-89ab-4def-8123-456789abcdef";
     assert_eq!(key.strip_suffix(name), Some(expected), "{key}");
@@ -50,7 +55,7 @@ fn check_prefix(prefix: &str, error_output_prefix: &str, partition: Partition, e
 
 #[track_caller]
 fn check_refused(prefix: &str, error_output_prefix: &str, message: &str) {
-    let refused = check(&destination(prefix, error_output_prefix)).unwrap_err();
+    let refused = check(&destination(prefix, error_output_prefix), false).unwrap_err();
     assert_eq!(refused.to_string(), message);
 }
 
@@ -212,15 +217,15 @@ fn time_zones_are_exact_names_of_the_database() {
     }
     let mut lost = destination("", "");
     lost.time_zone = "Asia/Atlantis".to_owned();
-    assert_eq!(check(&lost), Err(PrefixError::TimeZone("Asia/Atlantis".to_owned())));
+    assert_eq!(check(&lost, false), Err(PrefixError::TimeZone("Asia/Atlantis".to_owned())));
 }
 
 #[test]
 fn frequent_mistakes_are_reproduced_with_a_warning() {
-    let warnings = check(&destination("!{timestamp:YYYY/MM/DD/}", ERRORS)).unwrap();
+    let warnings = check(&destination("!{timestamp:YYYY/MM/DD/}", ERRORS), false).unwrap();
     assert_eq!(warnings, [Warning::WeekYear(Place::Data), Warning::DayOfYear(Place::Data)]);
     check_prefix("!{timestamp:YYYY/MM/DD/}", ERRORS, Partition::Main, "2018/08/239/");
-    assert_eq!(check(&destination("!{timestamp:YYYY-'W'ww/}", ERRORS)), Ok(Vec::new()));
+    assert_eq!(check(&destination("!{timestamp:YYYY-'W'ww/}", ERRORS), false), Ok(Vec::new()));
 }
 
 #[test]
@@ -257,7 +262,7 @@ proptest! {
         let mut destination = destination(&data, &error);
         destination.time_zone = zone.to_owned();
         destination.file_extension = ".x".repeat(64);
-        if check(&destination).is_err() {
+        if check(&destination, false).is_err() {
             return Ok(());
         }
         for partition in [Partition::Main, FAILED] {
