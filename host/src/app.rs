@@ -88,6 +88,7 @@ impl Host for App {
             recovered,
             plugins: Arc::clone(&plugins),
             destination: delivery.destination,
+            connector: Arc::new(deliver::Outlets::default()),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             active_partitions: ACTIVE_PARTITIONS,
             clock: Arc::clone(&clock),

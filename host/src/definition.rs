@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::Partition;
+use crate::record::{ErrorOutput, Partition};
 
 /// One version of one stream's definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,30 @@ impl Definition {
     pub fn collects_like(&self, other: &Self) -> bool {
         let keys = |definition: &Self| definition.partitioning.as_ref().map(|one| one.keys.clone());
         keys(self) == keys(other) && self.conversion == other.conversion
+    }
+
+    /// How long a batch is sent again and again before what is left of it goes to the error output, and whether all of
+    /// it goes to S3 as well. None for S3, which is never given up.
+    pub fn persistence(&self) -> Option<(u32, bool)> {
+        match &self.target {
+            Target::S3 => None,
+            Target::OpenSearch(one) => Some((one.retry_seconds, one.backs_up_all)),
+            Target::Redshift(one) => Some((one.retry_seconds, false)),
+            Target::HttpEndpoint(one) => Some((one.retry_seconds, one.backs_up_all)),
+            Target::Splunk(one) => Some((one.retry_seconds, one.backs_up_all)),
+        }
+    }
+
+    /// The error output of what its destination does not take.
+    pub fn undelivered_output(&self) -> ErrorOutput {
+        match &self.target {
+            Target::OpenSearch(OpenSearch { flavour: SearchFlavour::Elasticsearch, .. }) => {
+                ErrorOutput::ElasticsearchFailed
+            }
+            Target::S3 | Target::Redshift(_) | Target::OpenSearch(_) => ErrorOutput::OpenSearchFailed,
+            Target::HttpEndpoint(_) => ErrorOutput::HttpEndpointFailed,
+            Target::Splunk(_) => ErrorOutput::SplunkFailed,
+        }
     }
 
     /// True when records of the destination are delivered one by one, not as objects.

@@ -8,6 +8,8 @@ mod budget;
 mod delivery;
 mod guard;
 mod history;
+mod ladder;
+mod outlet;
 mod replay;
 mod runner;
 mod streams;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::deliver::{Destination, Policy};
+use crate::deliver::{Connector, Destination, Policy};
 use crate::journal::{self, Journal};
 use crate::process::PluginHost;
 use crate::runtime::{Clock, Random};
@@ -48,7 +50,10 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Context {
     pub(crate) journal: Journal,
     pub(crate) plugins: Arc<PluginHost>,
+    /// Where objects go.
     pub(crate) destination: Arc<dyn Destination>,
+    /// Opens what else a stream may deliver to.
+    pub(crate) connector: Arc<dyn Connector>,
     pub(crate) backoff: Policy,
     pub(crate) budget: Budget,
     /// Most partitions that a stream fills at once.
@@ -87,6 +92,8 @@ pub struct Parts {
     pub plugins: Arc<PluginHost>,
     /// Where objects go.
     pub destination: Arc<dyn Destination>,
+    /// Opens destinations other than S3.
+    pub connector: Arc<dyn Connector>,
     /// Memory for everything between journal and destination, bytes.
     pub memory_bytes: usize,
     /// Most partitions that a stream with dynamic partitioning fills at once.
@@ -125,6 +132,7 @@ impl Pipeline {
             journal: parts.journal,
             plugins: parts.plugins,
             destination: parts.destination,
+            connector: parts.connector,
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),
             active_partitions: parts.active_partitions,

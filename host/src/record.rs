@@ -361,6 +361,8 @@ pub struct Rejected {
     pub lambda_arn: Option<String>,
     /// The plugin that failed it.
     pub plugin: Option<PluginVersion>,
+    /// What names it at the destination that refused it: further members of its envelope.
+    pub names: Vec<(&'static str, String)>,
     /// It would end like this if it were run again. Where time or luck decided, the end must be noted before anything
     /// is sealed, or a replay may decide otherwise.
     pub is_repeatable: bool,

@@ -92,6 +92,8 @@ pub struct StreamMetrics {
     pub sealed: Volume,
     /// Stored by the destination, error output apart.
     pub delivered: Volume,
+    /// Not taken by the destination and sent to the error output.
+    pub undelivered: Volume,
     /// Objects stored by the destination.
     pub delivered_objects: Counter,
     /// Delivery attempts that failed and will be repeated.
@@ -194,7 +196,7 @@ pub struct Telemetry {
 type VolumeFamily = (Family<StreamLabel, Counter>, Family<StreamLabel, Counter>);
 
 struct Streams {
-    volumes: [VolumeFamily; 7],
+    volumes: [VolumeFamily; 8],
     delivered_objects: Family<StreamLabel, Counter>,
     delivery_retries: Family<StreamLabel, Counter>,
     freshness_ms: Family<StreamLabel, Gauge<i64>>,
@@ -254,6 +256,7 @@ impl Telemetry {
             failed: volume(4),
             sealed: volume(5),
             delivered: volume(6),
+            undelivered: volume(7),
             delivered_objects: self.streams.delivered_objects.get_or_create_owned(&label),
             delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
             freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
@@ -325,6 +328,7 @@ impl Streams {
             ("process_failed", "sent to the error output"),
             ("batch_sealed", "in a durable seal"),
             ("deliver_delivered", "stored by the destination"),
+            ("deliver_undelivered", "not taken by the destination and sent to the error output"),
         ];
         let volumes = words.map(|(name, help)| {
             let family = VolumeFamily::default();

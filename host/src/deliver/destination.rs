@@ -5,11 +5,13 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::record::Object;
+use crate::definition::Definition;
+use crate::record::{Documents, Object};
 
 /// Where batches go: objects, or [`Documents`](crate::record::Documents) of which each record is delivered by itself.
 #[async_trait]
@@ -25,6 +27,36 @@ pub trait Destination<B: Sync = Object>: Send + Sync + Debug {
     /// is as harmless as the destination allows: what is sent is named by the batch's seal and the records' sequence
     /// numbers. Dropping the future leaves the outcome unknown, which a later delivery of the same batch settles.
     async fn deliver(&self, batch: &B) -> Result<Receipt, DeliveryError>;
+
+    /// Gives a batch up whose time ran out, after it was kept elsewhere where that is possible: what it leaves behind
+    /// says so. Most destinations leave nothing.
+    async fn give_up(&self, _batch: &B) -> Result<(), DeliveryError> {
+        Ok(())
+    }
+
+    /// What names record `at` of a batch at the destination: members of the error output's envelope, beside the
+    /// record itself.
+    fn names_of(&self, _batch: &B, _at: usize) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+/// Opens the destination that a definition names.
+pub trait Connector: Send + Sync + Debug {
+    /// The destination of a stream's own records; none when that is S3, as for everything else of the stream.
+    ///
+    /// # Errors
+    /// It cannot be reached by what the definition says of it.
+    fn connect(&self, definition: &Definition) -> Result<Option<Outlet>, DeliveryError>;
+}
+
+/// A destination of a stream's own records that is not S3 alone.
+#[derive(Clone, Debug)]
+pub enum Outlet {
+    /// Takes batches as objects.
+    Objects(Arc<dyn Destination>),
+    /// Takes records one by one.
+    Rows(Arc<dyn Destination<Documents>>),
 }
 
 /// What a destination said of single records of a batch; of an object there is nothing to say.

@@ -7,6 +7,7 @@
 //! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
 
 mod build;
+mod connect;
 mod destination;
 pub mod embedded;
 mod retry;
@@ -15,7 +16,8 @@ mod s3;
 pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
-pub use destination::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
+pub use connect::Outlets;
+pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};

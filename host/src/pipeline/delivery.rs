@@ -1,24 +1,38 @@
 //! One sealed batch on its way: encode, deliver, repeat until stored, tell the journal.
 //!
 //! A batch whose destination stays away gives its memory back and is made again from the journal for a later attempt,
-//! so that a dead destination costs disk, not memory. Refuses to give up: nothing acknowledged is thrown away here.
+//! so that a dead destination costs disk, not memory. What a destination other than S3 does not take in time goes to the
+//! error output. Refuses to give up on that: nothing acknowledged is thrown away here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::deliver::{DeliveryError, Verdict};
+use crate::batch::name::{NameError, object_key};
+use crate::definition::Definition;
+use crate::deliver::{DeliveryError, Outlet, Verdict};
 use crate::encode;
-use crate::record::{Content, Object, Partition, Seal, Sealed};
+use crate::record::{Content, Documents, ErrorOutput, Object, Partition, Rejected, Rows, Seal, Sealed};
+use crate::runtime::Random;
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
 use super::budget::Share;
 use super::history::History;
+use super::ladder::{Ladder, Next};
+use super::outlet::Outlets;
 use super::{is_true, replay};
 
 /// Attempts a body is kept in memory for; after that the destination is taken to be down for a while.
 const ATTEMPTS_IN_MEMORY: u32 = 3;
+
+/// Tells the error output of a batch from the batch: leaves the bits alone that say what kind of uuid it is.
+const FAILURES_OF: u128 = 0x6661_696c_7572_0000_0000_6f66_6261_7463;
 
 /// A sealed batch and everything its delivery needs.
 #[derive(Debug)]
@@ -29,6 +43,8 @@ pub(crate) struct Delivery {
     pub(crate) seal: Arc<Seal>,
     /// The content, when it is still there.
     pub(crate) content: Option<Held>,
+    /// Where the stream's own records go.
+    pub(crate) outlets: Arc<Outlets>,
     /// Turns true when the process stops waiting for destinations.
     pub(crate) cancelled: watch::Receiver<bool>,
 }
@@ -56,20 +72,37 @@ impl Delivery {
     /// Delivers until it is done or cancelled.
     pub(crate) async fn run(mut self) -> Ended {
         let mut cancelled = self.cancelled.clone();
-        tokio::select! {
-            () = self.until_stored() => {}
+        let lost = tokio::select! {
+            lost = self.until_done() => lost,
             () = is_true(&mut cancelled) => return Ended::Cancelled,
-        }
+        };
         self.context.journal.delivered(self.seal.stream, self.seal.id);
-        if matches!(self.seal.partition, Partition::Main | Partition::Keyed(_)) {
-            self.metrics.delivered.add(self.seal.record_count, self.seal.content_bytes);
+        if self.is_of_destination() {
+            let bytes = self.seal.content_bytes.saturating_sub(lost.bytes);
+            self.metrics.delivered.add(self.seal.record_count.saturating_sub(lost.records), bytes);
+            self.metrics.undelivered.add(lost.records, lost.bytes);
         }
-        self.metrics.delivered_objects.inc();
-        tracing::info!(stream = %self.seal.stream, bucket = %self.seal.bucket, key = %self.seal.key, records = self.seal.record_count, "object delivered");
         Ended::Delivered
     }
 
-    async fn until_stored(&mut self) {
+    fn is_of_destination(&self) -> bool {
+        matches!(self.seal.partition, Partition::Main | Partition::Keyed(_))
+    }
+
+    async fn until_done(&mut self) -> Lost {
+        let definition = self.outlets.definition();
+        if self.is_of_destination() && definition.delivers_rows() {
+            self.rows_until_done().await
+        } else if self.is_of_destination() && !definition.target.is_s3() {
+            self.object_until_done().await
+        } else {
+            self.object_until_stored().await;
+            Lost::default()
+        }
+    }
+
+    /// S3 is never given up: nothing of what is stored there has anywhere else to go.
+    async fn object_until_stored(&mut self) {
         let mut attempts = 0;
         let mut held: Option<(Object, Share)> = None;
         loop {
@@ -77,26 +110,191 @@ impl Delivery {
                 Some(held) => held,
                 None => self.object().await,
             };
-            let outcome = {
-                let _turn = self.context.delivery_turns.acquire().await;
-                self.context.destination.deliver(&object).await
-            };
-            let Err(error) = outcome else { return };
+            let Err(error) = self.put(&object).await else { return };
             attempts += 1;
-            self.metrics.delivery_retries.inc();
             if attempts < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
                 held = Some((object, share));
             }
-            self.pause(attempts, &error).await;
+            self.pause(attempts, &error, None).await;
         }
     }
 
-    async fn pause(&self, attempts: u32, error: &DeliveryError) {
+    /// One attempt to store an object in S3.
+    async fn put(&self, object: &Object) -> Result<(), DeliveryError> {
+        let stored = {
+            let _turn = self.context.delivery_turns.acquire().await;
+            self.context.destination.deliver(object).await
+        };
+        match stored {
+            Ok(_) => {
+                self.metrics.delivered_objects.inc();
+                let Seal { stream, bucket, key, record_count, .. } = &*object.seal;
+                tracing::info!(%stream, %bucket, %key, records = record_count, "object delivered");
+                Ok(())
+            }
+            Err(error) => {
+                self.metrics.delivery_retries.inc();
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores an object in S3, however long that takes.
+    async fn put_at_last(&self, object: &Object) {
+        let mut attempts = 0;
+        while let Err(error) = self.put(object).await {
+            attempts += 1;
+            self.pause(attempts, &error, None).await;
+        }
+    }
+
+    /// A destination that takes objects and may be given up.
+    async fn object_until_done(&mut self) -> Lost {
+        let mut ladder = Ladder::new();
+        let mut held: Option<(Object, Share)> = None;
+        loop {
+            let (object, share) = match held.take() {
+                Some(held) => held,
+                None => self.object().await,
+            };
+            let retry = self.retry();
+            let outlet = self.outlets.current();
+            let outcome = match &outlet {
+                Ok(Some(Outlet::Objects(outlet))) => outlet.deliver(&object).await,
+                Ok(_) => Err(unopened(&self.seal)),
+                Err(error) => Err(repeated(error)),
+            };
+            let failure = outcome.as_ref().err().map(repeated);
+            match ladder.learn(1, outcome.as_ref().cloned(), Instant::now(), retry) {
+                Next::Again(left) => {
+                    if ladder.attempts() < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
+                        held = Some((object, share));
+                    }
+                    let failure = failure.unwrap_or_else(|| unopened(&self.seal));
+                    self.metrics.delivery_retries.inc();
+                    self.pause(ladder.attempts(), &failure, Some(left)).await;
+                }
+                Next::Done if !ladder.has_lost() => return Lost::default(),
+                Next::Done => {
+                    if let Ok(Some(Outlet::Objects(outlet))) = outlet {
+                        let mut attempts = 0;
+                        while let Err(error) = outlet.give_up(&object).await {
+                            attempts += 1;
+                            self.pause(attempts, &error, None).await;
+                        }
+                    }
+                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, "a staged object was not loaded in time; it stays where it is");
+                    return Lost { records: self.seal.record_count, bytes: self.seal.content_bytes };
+                }
+            }
+        }
+    }
+
+    /// A destination that takes records one by one and may be given up.
+    async fn rows_until_done(&mut self) -> Lost {
+        let mut ladder = Ladder::new();
+        let mut held: Option<(Rows, Share)> = None;
+        loop {
+            let (rows, share) = match held.take() {
+                Some(held) => held,
+                None => self.rows().await,
+            };
+            let retry = self.retry();
+            let documents = Documents { seal: Arc::clone(&self.seal), rows: ladder.outstanding(rows.clone()) };
+            let outlet = self.outlets.current();
+            let outcome = match &outlet {
+                Ok(Some(Outlet::Rows(outlet))) => outlet.deliver(&documents).await,
+                Ok(_) => Err(unopened(&self.seal)),
+                Err(error) => Err(repeated(error)),
+            };
+            drop(documents);
+            let failure = match &outcome {
+                Ok(receipt) => receipt.again.first().map(|postponed| DeliveryError {
+                    verdict: Verdict::Retry(None),
+                    code: "Postponed",
+                    text: format!("{} records are to be sent again: {}", receipt.again.len(), postponed.message),
+                    source: None,
+                }),
+                Err(error) => Some(repeated(error)),
+            };
+            match ladder.learn(rows.len(), outcome.as_ref().cloned(), Instant::now(), retry) {
+                Next::Again(left) => {
+                    if ladder.attempts() < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
+                        held = Some((rows, share));
+                    }
+                    let failure = failure.unwrap_or_else(|| unopened(&self.seal));
+                    self.metrics.delivery_retries.inc();
+                    self.pause(ladder.attempts(), &failure, Some(left)).await;
+                }
+                Next::Done => return self.file_rows(rows, &ladder, outlet.ok().flatten()).await,
+            }
+        }
+    }
+
+    /// Stores in S3 what belongs there of a batch of rows: everything, where all is backed up, and what was not taken.
+    async fn file_rows(&self, rows: Rows, ladder: &Ladder, outlet: Option<Outlet>) -> Lost {
+        let definition = self.outlets.definition();
+        if definition.persistence().is_some_and(|(_, backs_up_all)| backs_up_all) {
+            let copy = self.until_made(|| self.encode(Arc::clone(&self.seal), Content::Rows(rows.clone()))).await;
+            self.put_at_last(&copy).await;
+        }
+        if !ladder.has_lost() {
+            return Lost::default();
+        }
+        let template = Rejected {
+            sequence: 0,
+            arrived_ms: 0,
+            data: Bytes::new(),
+            output: definition.undelivered_output(),
+            code: Cow::Borrowed(""),
+            message: String::new(),
+            attempts: 0,
+            lambda_arn: None,
+            plugin: None,
+            names: Vec::new(),
+            is_repeatable: true,
+        };
+        let documents = Documents { seal: Arc::clone(&self.seal), rows };
+        let names = |at: usize| match &outlet {
+            Some(Outlet::Rows(outlet)) => outlet.names_of(&documents, at),
+            _ => Vec::new(),
+        };
+        let rejected = ladder.rejected(&documents.rows, &template, names);
+        let lost =
+            Lost { records: rejected.len() as u64, bytes: rejected.iter().map(|one| one.data.len() as u64).sum() };
+        tracing::warn!(stream = %self.seal.stream, records = lost.records, code = %rejected[0].code, "records were not taken by the destination; they go to the error output");
+        let object = self.until_made(|| self.failures(template.output, rejected.clone())).await;
+        self.put_at_last(&object).await;
+        lost
+    }
+
+    /// The object of the error output for what a destination did not take of this batch. Its name derives from the
+    /// batch's, so that a delivery that is repeated after a crash writes it again.
+    async fn failures(&self, output: ErrorOutput, rejected: Vec<Rejected>) -> Result<Object, PrepareError> {
+        let definition = self.sealed_definition()?;
+        let partition = Partition::Error(output);
+        let id = Uuid::from_u128(self.seal.id.as_u128() ^ FAILURES_OF);
+        let random = Random::seeded(self.seal.id.as_u64_pair().1);
+        let key = object_key(&definition, &partition, self.seal.oldest_arrived_ms, id, &random)?;
+        let content = Content::Rejected(rejected);
+        let (bucket, content_bytes) = (definition.s3_of(&partition).bucket.clone(), content.bytes());
+        let sealed_ms = self.context.clock.now_ms();
+        let seal = Seal { id, partition, bucket, key, content_bytes, sealed_ms, ..(*self.seal).clone() };
+        self.encode(Arc::new(seal), content).await
+    }
+
+    fn retry(&self) -> Duration {
+        let (seconds, _) = self.outlets.definition().persistence().unwrap_or_default();
+        Duration::from_secs(u64::from(seconds))
+    }
+
+    /// Waits before the next attempt, at most `most`.
+    async fn pause(&self, attempts: u32, error: &DeliveryError, most: Option<Duration>) {
         let floor = match error.verdict {
             Verdict::Retry(after) => after,
             Verdict::Reject | Verdict::Stop => None,
         };
-        let wait = self.context.backoff.wait(attempts, floor, &self.context.random);
+        let wait = self.context.backoff.wait(attempts, floor, &self.context.random).min(most.unwrap_or(Duration::MAX));
         tracing::warn!(
             stream = %self.seal.stream, bucket = %self.seal.bucket, key = %self.seal.key, code = error.code, attempts,
             retry_in_ms = wait.as_millis(), error = %error, "delivery failed, will be repeated"
@@ -106,10 +304,50 @@ impl Delivery {
 
     /// The encoded object, from memory or made again.
     async fn object(&mut self) -> (Object, Share) {
+        let (content, mut share, unencoded) = self.content().await;
+        // Encoding takes the content; should it fail, which no checked definition leads to, it is made again.
+        let mut content = Some(content);
+        let object = self
+            .until_made(|| {
+                let content = content.take();
+                async {
+                    let content = match content {
+                        Some(content) => content,
+                        None => self.made_again().await?.content,
+                    };
+                    self.encode(Arc::clone(&self.seal), content).await
+                }
+            })
+            .await;
+        drop(unencoded);
+        share.resize(object.body.len());
+        (object, share)
+    }
+
+    /// The rows, from memory or made again.
+    async fn rows(&mut self) -> (Rows, Share) {
+        let (content, share, _) = self.content().await;
+        match content {
+            Content::Rows(rows) => (rows, share),
+            // No other content is sealed for a destination that takes rows.
+            Content::Records(_) | Content::Rejected(_) => (Rows::default(), share),
+        }
+    }
+
+    async fn content(&mut self) -> (Content, Share, Option<Share>) {
+        let Held { content, share, unencoded } = match self.content.take() {
+            Some(present) => present,
+            None => self.until_made(|| self.made_again()).await,
+        };
+        (content, share, unencoded)
+    }
+
+    /// Makes something that a damaged disk or a missing plugin may stand in the way of, however long that takes.
+    async fn until_made<T, F: Future<Output = Result<T, PrepareError>>>(&self, mut make: impl FnMut() -> F) -> T {
         let mut attempts = 0;
         loop {
-            match self.encoded().await {
-                Ok(ready) => return ready,
+            match make().await {
+                Ok(made) => return made,
                 Err(error) => {
                     attempts += 1;
                     let wait = self.context.backoff.wait(attempts, None, &self.context.random);
@@ -120,18 +358,15 @@ impl Delivery {
         }
     }
 
-    async fn encoded(&mut self) -> Result<(Object, Share), PrepareError> {
-        let Held { content, mut share, unencoded } = match self.content.take() {
-            Some(present) => present,
-            None => self.made_again().await?,
-        };
+    fn sealed_definition(&self) -> Result<Arc<Definition>, PrepareError> {
         let version = self.seal.definition_version;
-        let definition = self.history.definition(version).ok_or(PrepareError::Definition(version))?;
-        let sealed = Sealed { seal: Arc::clone(&self.seal), content };
-        let object = self.context.workers.encode(move || encode::encode(sealed, &definition)).await??;
-        drop(unencoded);
-        share.resize(object.body.len());
-        Ok((object, share))
+        self.history.definition(version).ok_or(PrepareError::Definition(version))
+    }
+
+    async fn encode(&self, seal: Arc<Seal>, content: Content) -> Result<Object, PrepareError> {
+        let definition = self.sealed_definition()?;
+        let sealed = Sealed { seal, content };
+        Ok(self.context.workers.encode(move || encode::encode(sealed, &definition)).await??)
     }
 
     async fn made_again(&self) -> Result<Held, PrepareError> {
@@ -150,6 +385,24 @@ impl Delivery {
     }
 }
 
+/// What went to the error output instead of the destination.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    records: u64,
+    bytes: u64,
+}
+
+/// An error as it was, without its source: attempts are told apart by their words.
+fn repeated(error: &DeliveryError) -> DeliveryError {
+    DeliveryError { verdict: error.verdict, code: error.code, text: error.text.clone(), source: None }
+}
+
+/// The definition names another kind of destination than the batch was sealed for; an update cannot do that.
+fn unopened(seal: &Seal) -> DeliveryError {
+    let text = format!("stream {} has no destination for batch {}", seal.stream, seal.id);
+    DeliveryError { verdict: Verdict::Stop, code: "InternalError", text, source: None }
+}
+
 /// Why a sealed batch could not be made ready.
 #[derive(Debug, thiserror::Error)]
 enum PrepareError {
@@ -159,6 +412,8 @@ enum PrepareError {
     Encode(#[from] encode::EncodeError),
     #[error("definition version {0} is gone")]
     Definition(u32),
+    #[error("it cannot be named")]
+    Name(#[from] NameError),
     #[error(transparent)]
     Work(#[from] super::work::Gone),
 }

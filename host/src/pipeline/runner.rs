@@ -29,6 +29,7 @@ use super::budget::{Budget, Share};
 use super::delivery::{Delivery, Ended, Held};
 use super::guard::{Guard, Weighed};
 use super::history::{History, HistoryError};
+use super::outlet::Outlets;
 use super::{is_true, replay, work};
 
 /// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
@@ -137,6 +138,7 @@ pub(crate) struct Runner {
     /// Said once per hold, not per look.
     holding: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
+    outlets: Arc<Outlets>,
     deliveries: JoinSet<(Arc<Seal>, Ended)>,
     pending: BTreeMap<Sequence, Vec<Arc<Seal>>>,
     noted_open_from: Sequence,
@@ -183,6 +185,7 @@ impl Runner {
             held_ms: None,
             holding: false,
             in_flight: FuturesOrdered::new(),
+            outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), signals.definition.clone())),
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,
@@ -517,6 +520,7 @@ impl Runner {
             metrics: self.metrics.clone(),
             seal: Arc::clone(&seal),
             content,
+            outlets: Arc::clone(&self.outlets),
             cancelled: self.signals.cancelled.clone(),
         };
         self.deliveries.spawn(async move { (seal, delivery.run().await) });

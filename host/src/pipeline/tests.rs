@@ -4,6 +4,7 @@ mod breakers;
 mod canaries;
 mod power_cuts;
 mod replays;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
 use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
 use crate::deliver::Verdict;
-use crate::deliver::testing::Memory;
+use crate::deliver::testing::{Bulk, Memory};
 use crate::journal::sim::SimDisk;
 use crate::journal::{Disk, Journal, Recovered, Settings, Storage};
 use crate::process::{PluginHost, plugin};
@@ -90,14 +91,27 @@ fn start_with(
     destination: &Arc<Memory>,
     memory_bytes: usize,
 ) -> Pipeline {
+    start_beside(&Bulk::default(), storage, plugins, telemetry, destination, memory_bytes)
+}
+
+fn start_beside(
+    bulk: &Bulk,
+    storage: Arc<dyn Storage>,
+    plugins: Arc<PluginHost>,
+    telemetry: Arc<Telemetry>,
+    destination: &Arc<Memory>,
+    memory_bytes: usize,
+) -> Pipeline {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
     let (journal, recovered) = open(storage, &telemetry);
     let destination = destination.clone();
+    let connector = Arc::new(bulk.clone());
     Pipeline::start(Parts {
         journal,
         recovered,
         plugins,
         destination,
+        connector,
         memory_bytes,
         active_partitions: 500,
         clock,

@@ -208,6 +208,7 @@ impl Flow {
                 attempts: refused.attempts,
                 lambda_arn: Some(lambda_arn.to_owned()),
                 plugin: Some(version.clone()),
+                names: Vec::new(),
                 is_repeatable: refused.is_repeatable,
             }
         };
@@ -254,6 +255,7 @@ impl Flow {
             attempts,
             lambda_arn: plugin.map(|(_, lambda_arn)| lambda_arn.clone()),
             plugin: plugin.map(|(version, _)| version.clone()),
+            names: Vec::new(),
             is_repeatable: true,
         };
         let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();
@@ -275,6 +277,7 @@ impl Flow {
                     attempts: 1,
                     lambda_arn: None,
                     plugin: None,
+                    names: Vec::new(),
                     is_repeatable: false,
                 };
                 let inputs: BTreeSet<u32> = (0..self.records.len()).map(|at| self.origin(at)).collect();

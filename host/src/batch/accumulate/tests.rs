@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::*;
-use crate::definition::{Compression, S3Destination, Target};
+use crate::definition::{
+    Buffering, Compression, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target,
+};
 use crate::record::{Content, ErrorOutput, Origins, Ran, Records};
 
 const STREAM: StreamId = StreamId(7);
@@ -75,6 +77,7 @@ fn rejected(sequence: Sequence, length: u16) -> Rejected {
         attempts: 1,
         lambda_arn: None,
         plugin: None,
+        names: Vec::new(),
         is_repeatable: true,
     }
 }
@@ -429,4 +432,121 @@ proptest! {
             prop_assert!(cut.content_bytes - (last.len() as u64) < size);
         }
     }
+}
+
+fn partitioned(buffer_bytes: u64) -> Definition {
+    let key = PartitionKey { source: KeySource::Plugin, name: "country".to_owned(), uses: 1 };
+    let partitioning = Some(Partitioning { keys: vec![key], room_bytes: 500 });
+    Definition { partitioning, ..definition(buffer_bytes, 60) }
+}
+
+/// Inputs from `first` on, one output each, of these countries; each is 10 bytes long.
+fn of_countries(first: Sequence, countries: &[&str]) -> Transformed {
+    let count = u32::try_from(countries.len()).unwrap();
+    let mut dictionary: Vec<String> = countries.iter().map(|&country| country.to_owned()).collect();
+    dictionary.sort();
+    dictionary.dedup();
+    let code = |country: &&str| u32::try_from(dictionary.iter().position(|one| one == country).unwrap() + 1).unwrap();
+    let codes = countries.iter().map(code).collect();
+    let column = crate::record::Column { name: "country".to_owned(), dictionary: dictionary.clone(), codes };
+    let payload: Vec<u8> = (0..u64::from(count)).flat_map(|at| data(first + at, 0, 10)).collect();
+    let ends = (1..=count).map(|at| at * 10).collect();
+    let range = usize::try_from(first).unwrap()..usize::try_from(first).unwrap() + countries.len();
+    let dropped = vec![Fate::Dropped; range.end];
+    Transformed {
+        outputs: Records::new(payload.into(), ends, vec![column]).unwrap(),
+        origins: Origins::Identity,
+        ..transformed(&dropped, range)
+    }
+}
+
+fn keyed(cut: &Cut) -> &str {
+    match &cut.partition {
+        Partition::Keyed(values) => &values[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each partition has its own size, timer and mark; a replay takes from each input only what is not sealed.
+#[test]
+fn partitions_are_cut_and_replayed_apart() {
+    let mut accumulator = Accumulator::new(STREAM, &partitioned(30), &BTreeMap::new(), 0, PARTITIONS);
+    let cuts = accumulator.add(of_countries(0, &["FR", "DE", "FR", "FR", "DE"]), 0);
+    assert_eq!(cuts.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("FR", 0, 4)]);
+    // The second record is still open.
+    assert_eq!((cuts[0].open_from, accumulator.open_from(), accumulator.active_partitions()), (1, 1, 1));
+    let marks = BTreeMap::from([(cuts[0].partition.clone(), cuts[0].end)]);
+    let mut replay = Accumulator::new(STREAM, &partitioned(30), &marks, 1, PARTITIONS);
+    let again = replay.add(of_countries(0, &["FR", "DE", "FR", "FR", "DE", "FR", "DE"]), 0);
+    assert_eq!(again.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("DE", 1, 7)]);
+    let rest = replay.flush();
+    assert_eq!(rest.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("FR", 5, 6)]);
+    assert_eq!(content_bytes(&rest[0].content), data(5, 0, 10));
+}
+
+/// A partition that would be one too many takes the place of the one that is due first; nothing is refused.
+#[test]
+fn partitions_make_room_for_each_other() {
+    let mut accumulator = Accumulator::new(STREAM, &partitioned(1_000), &BTreeMap::new(), 0, PARTITIONS);
+    assert!(accumulator.add(of_countries(0, &["A"]), 5).is_empty());
+    assert!(accumulator.add(of_countries(1, &["B", "C"]), 10).is_empty());
+    let cuts = accumulator.add(of_countries(3, &["D", "B"]), 20);
+    assert_eq!(cuts.iter().map(|cut| (keyed(cut), cut.first, cut.open_from)).collect::<Vec<_>>(), [("A", 0, 1)]);
+    assert_eq!(accumulator.active_partitions(), PARTITIONS);
+    // What is due is no longer active.
+    assert_eq!(accumulator.due(60_010).len(), 2);
+    assert_eq!(accumulator.due(60_020).len(), 1);
+    assert_eq!((accumulator.active_partitions(), accumulator.open_from()), (0, 5));
+}
+
+/// What an input has in one partition is in one object, also when its outputs for another stand between.
+#[test]
+fn outputs_of_one_input_stay_together_in_each_partition() {
+    let mut batch = of_countries(0, &["FR", "DE", "FR", "FR"]);
+    batch.inputs = 0..2;
+    batch.arrived_ms.truncate(2);
+    batch.origins = Origins::Inputs(vec![0, 0, 0, 1]);
+    let mut accumulator = Accumulator::new(STREAM, &partitioned(15), &BTreeMap::new(), 0, PARTITIONS);
+    let mut cuts = accumulator.add(batch, 0);
+    cuts.extend(accumulator.flush());
+    let spans: Vec<_> = cuts.iter().map(|cut| (keyed(cut), cut.first, cut.end, cut.record_count)).collect();
+    assert_eq!(spans, [("FR", 0, 1, 2), ("DE", 0, 1, 1), ("FR", 1, 2, 1)]);
+}
+
+/// A destination of rows gets them with what names them.
+#[test]
+fn rows_keep_their_names() {
+    let target = Target::HttpEndpoint(HttpEndpoint {
+        url: "https://example".to_owned(),
+        access_key: Login::None,
+        is_compressed: false,
+        attributes: Vec::new(),
+        buffering: Buffering { bytes: 10, seconds: 60 },
+        retry_seconds: 300,
+        backs_up_all: false,
+    });
+    let rowed = Definition { target, ..definition(1_000, 900) };
+    let mut accumulator = Accumulator::new(STREAM, &rowed, &BTreeMap::new(), 0, PARTITIONS);
+    let fates = [Fate::Outputs(vec![3, 2]), Fate::Dropped, Fate::Outputs(vec![4, 3])];
+    assert!(accumulator.add(transformed(&fates, 0..1), 0).is_empty());
+    let cuts = accumulator.add(transformed(&fates, 1..3), 0);
+    let Content::Rows(rows) = &cuts[0].content else { panic!("rows") };
+    assert_eq!((rows.sequences.as_slice(), rows.ordinals.as_slice()), (&[0, 0, 2, 2][..], &[0, 1, 0, 1][..]));
+    assert_eq!(rows.records.record(2), data(2, 0, 4));
+    assert_eq!(rows.arrived_ms, [arrived_ms(0), arrived_ms(0), arrived_ms(2), arrived_ms(2)]);
+}
+
+/// Records as they came have hints, cuts and marks of their own.
+#[test]
+fn the_source_is_kept_apart() {
+    let mut backed_up = definition(1_000, 60);
+    backed_up.source_backup =
+        Some(SourceBackup { s3: S3Destination { buffer_bytes: 6, ..backed_up.s3.clone() }, delimiter: String::new() });
+    let source = Records::new(Bytes::from_static(b"abcdefgh"), vec![4, 8], Vec::new()).unwrap();
+    let batch = Transformed { source: Some(source), ..transformed(&[Fate::Dropped, Fate::Outputs(vec![5])], 0..2) };
+    let mut accumulator = Accumulator::new(STREAM, &backed_up, &BTreeMap::new(), 0, PARTITIONS);
+    let cuts = accumulator.add(batch, 0);
+    assert_eq!((cuts.len(), &cuts[0].partition, cuts[0].first, cuts[0].end), (1, &Partition::Source, 0, 2));
+    assert_eq!(content_bytes(&cuts[0].content), b"abcdefgh");
+    assert_eq!((cuts[0].open_from, accumulator.open_from()), (1, 1));
 }

@@ -259,6 +259,7 @@ fn rejected(sequence: u64, data: &'static [u8], message: &str, plugin: Option<Pl
         message: message.to_owned(),
         attempts: 1,
         lambda_arn: plugin.as_ref().map(|_| "arn:aws:lambda:us-west-2:123456789012:function:f".to_owned()),
+        names: Vec::new(),
         is_repeatable: true,
         plugin,
     }
@@ -293,4 +294,34 @@ fn rejected_records_are_written_in_firehoses_envelope() {
     );
     assert_eq!(std::str::from_utf8(&object.body).unwrap(), expected);
     assert_eq!(object.content_encoding, None);
+}
+
+/// What a destination refused begins with its attempts, and says how the destination calls it.
+#[test]
+fn what_a_destination_refused_names_itself() {
+    let one = Rejected {
+        output: ErrorOutput::OpenSearchFailed,
+        names: vec![("esDocumentId", "7.0".to_owned()), ("esIndexName", "a\"b".to_owned())],
+        ..rejected(5, b"{}", "no", None)
+    };
+    let object = encode(sealed(Content::Rejected(vec![one.clone()])), &definition(Compression::Gzip)).unwrap();
+    let line: serde_json::Value = serde_json::from_slice(&object.body).unwrap();
+    let members: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        members,
+        [
+            "attemptsMade",
+            "arrivalTimestamp",
+            "errorCode",
+            "errorMessage",
+            "attemptEndingTimestamp",
+            "esDocumentId",
+            "esIndexName",
+            "rawData",
+            "stream",
+            "sequence",
+        ]
+    );
+    assert_eq!((line["rawData"].as_str(), line["esIndexName"].as_str()), (Some("e30="), Some("a\"b")));
+    assert_eq!(line["sequence"], one.sequence);
 }

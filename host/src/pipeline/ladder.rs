@@ -1,0 +1,232 @@
+//! What becomes of a batch whose destination may give it up: repeat what is outstanding until its time is over, then
+//! hand the rest to the error output.
+//!
+//! The time begins with the first failure and is that of the definition in force. It is not durable: a restart begins
+//! it anew. Refuses to send and to wait; the delivery does.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::deliver::{DeliveryError, Receipt};
+use crate::record::{Rejected, Rows};
+
+/// Bytes of a destination's own words that an error output repeats: enough for a stack of causes, and a batch of
+/// refused records stays within a few times its size.
+const MESSAGE_BYTES: usize = 1024;
+
+/// How far a batch of rows has come.
+#[derive(Debug)]
+pub(crate) struct Ladder {
+    /// Indexes of the rows still to be delivered, rising; none before the first attempt: all of them.
+    outstanding: Option<Vec<usize>>,
+    /// Rows that will not be delivered, and why.
+    lost: BTreeMap<usize, Reason>,
+    attempts: u32,
+    first_failure: Option<Instant>,
+}
+
+/// Why a row is not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    code: Cow<'static, str>,
+    message: String,
+    attempts: u32,
+}
+
+/// What to do after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing is outstanding.
+    Done,
+    /// Try again, at the latest after this long: then the time is over.
+    Again(Duration),
+}
+
+impl Ladder {
+    pub(crate) fn new() -> Self {
+        Self { outstanding: None, lost: BTreeMap::new(), attempts: 0, first_failure: None }
+    }
+
+    /// Attempts so far.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The rows of the whole batch that are to be sent now.
+    pub(crate) fn outstanding(&self, rows: Rows) -> Rows {
+        match &self.outstanding {
+            Some(indexes) => rows.select(indexes),
+            None => rows,
+        }
+    }
+
+    /// Learns from an attempt with `count` rows outstanding; `retry` is how long after the first failure they may be
+    /// tried.
+    pub(crate) fn learn(
+        &mut self,
+        count: usize,
+        outcome: Result<Receipt, &DeliveryError>,
+        now: Instant,
+        retry: Duration,
+    ) -> Next {
+        self.attempts += 1;
+        let attempts = self.attempts;
+        let sent = self.outstanding.take().unwrap_or_else(|| (0..count).collect());
+        let mut again: Vec<(usize, Reason)> = Vec::new();
+        let reason = |code: Cow<'static, str>, message: String| Reason { code, message: cut(message), attempts };
+        match outcome {
+            Ok(receipt) => {
+                for refused in receipt.refused {
+                    if let Some(&at) = sent.get(refused.at) {
+                        self.lost.insert(at, reason(refused.code, refused.message));
+                    }
+                }
+                for postponed in receipt.again {
+                    if let Some(&at) = sent.get(postponed.at) {
+                        again.push((at, reason(postponed.code, postponed.message)));
+                    }
+                }
+            }
+            Err(error) => {
+                let why = reason(error.code.into(), error.to_string());
+                again.extend(sent.into_iter().map(|at| (at, why.clone())));
+            }
+        }
+        if again.is_empty() {
+            self.outstanding = Some(Vec::new());
+            return Next::Done;
+        }
+        let left = (*self.first_failure.get_or_insert(now) + retry).saturating_duration_since(now);
+        if left.is_zero() {
+            self.lost.extend(again);
+            self.outstanding = Some(Vec::new());
+            return Next::Done;
+        }
+        self.outstanding = Some(again.into_iter().map(|(at, _)| at).collect());
+        Next::Again(left)
+    }
+
+    /// What goes to the error output of the whole batch, once nothing is outstanding. `template` is a rejection of
+    /// this kind with everything that its rows have in common; `names` says how the destination calls a row.
+    pub(crate) fn rejected(
+        &self,
+        rows: &Rows,
+        template: &Rejected,
+        names: impl Fn(usize) -> Vec<(&'static str, String)>,
+    ) -> Vec<Rejected> {
+        let reject = |(&at, reason): (&usize, &Reason)| Rejected {
+            sequence: rows.sequences[at],
+            arrived_ms: rows.arrived_ms[at],
+            data: rows.records.payload().slice(rows.records.range(at)),
+            code: reason.code.clone(),
+            message: reason.message.clone(),
+            attempts: reason.attempts,
+            names: names(at),
+            ..template.clone()
+        };
+        self.lost.iter().filter(|(at, _)| **at < rows.len()).map(reject).collect()
+    }
+
+    /// True when something goes to the error output.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES {
+        let end = (0..=MESSAGE_BYTES).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+        message.truncate(end);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::{Postponed, Refused, Verdict};
+    use crate::record::{ErrorOutput, Records};
+
+    const RETRY: Duration = Duration::from_secs(300);
+
+    fn rows(count: u32) -> Rows {
+        Rows {
+            records: Records::new(vec![b'x'; count as usize].into(), (1..=count).collect(), Vec::new()).unwrap(),
+            sequences: (100..100 + u64::from(count)).collect(),
+            ordinals: vec![0; count as usize],
+            arrived_ms: vec![5; count as usize],
+        }
+    }
+
+    fn postponed(at: usize) -> Postponed {
+        Postponed { at, code: "429".into(), message: "busy".to_owned() }
+    }
+
+    fn refused(at: usize) -> Refused {
+        Refused { at, code: "400".into(), message: "no".to_owned() }
+    }
+
+    fn template() -> Rejected {
+        Rejected {
+            sequence: 0,
+            arrived_ms: 0,
+            data: bytes::Bytes::new(),
+            output: ErrorOutput::OpenSearchFailed,
+            code: "".into(),
+            message: String::new(),
+            attempts: 0,
+            lambda_arn: None,
+            plugin: None,
+            names: Vec::new(),
+            is_repeatable: true,
+        }
+    }
+
+    fn down() -> DeliveryError {
+        DeliveryError { verdict: Verdict::Retry(None), code: "Down", text: "x".repeat(5_000), source: None }
+    }
+
+    /// Row X5: only what is outstanding is sent again, and indexes stay those of the whole batch.
+    #[tokio::test]
+    async fn narrows_to_what_is_outstanding() {
+        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        assert_eq!(ladder.outstanding(rows(5)).sequences, [100, 101, 102, 103, 104]);
+        let first = Receipt { again: vec![postponed(1), postponed(4)], refused: vec![refused(2)] };
+        assert_eq!(ladder.learn(5, Ok(first), now, RETRY), Next::Again(RETRY));
+        assert_eq!(ladder.outstanding(rows(5)).sequences, [101, 104]);
+        let second = Receipt { again: vec![postponed(1)], refused: vec![refused(0)] };
+        assert_eq!(ladder.learn(2, Ok(second), now + RETRY / 3, RETRY), Next::Again(RETRY - RETRY / 3));
+        assert_eq!(ladder.outstanding(rows(5)).sequences, [104]);
+        assert_eq!(ladder.learn(1, Ok(Receipt::default()), now, RETRY), Next::Done);
+        let lost = ladder.rejected(&rows(5), &template(), |at| vec![("id", at.to_string())]);
+        assert_eq!(lost.iter().map(|one| (one.sequence, one.attempts)).collect::<Vec<_>>(), [(101, 2), (102, 1)]);
+        assert_eq!(lost[0].names, [("id", "1".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn gives_up_when_the_time_is_over() {
+        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        assert_eq!(ladder.learn(2, Err(&down()), now, RETRY), Next::Again(RETRY));
+        assert!(!ladder.has_lost());
+        assert_eq!(ladder.learn(2, Err(&down()), now + RETRY, RETRY), Next::Done);
+        let lost = ladder.rejected(&rows(2), &template(), |_| Vec::new());
+        assert_eq!((lost.len(), lost[0].attempts, lost[0].message.len()), (2, 2, MESSAGE_BYTES));
+        assert!(ladder.outstanding(rows(2)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_time_is_one_attempt() {
+        let mut ladder = Ladder::new();
+        assert_eq!(ladder.learn(1, Err(&down()), Instant::now(), Duration::ZERO), Next::Done);
+        assert!(ladder.has_lost());
+    }
+
+    #[test]
+    fn words_are_cut_between_letters() {
+        let long = "é".repeat(MESSAGE_BYTES);
+        assert_eq!(cut(format!("a{long}")).len(), MESSAGE_BYTES - 1);
+    }
+}
