@@ -23,6 +23,7 @@ use crate::journal::{self, Journal, inspect};
 use crate::pipeline::{Parts, Pipeline, Stopped};
 use crate::process::{PluginHost, plugin};
 use crate::runtime::{Clock, Random, SystemClock};
+use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 use plugins::PluginDoor;
@@ -90,6 +91,7 @@ impl Host for App {
             destination: delivery.destination,
             connector: Arc::new(deliver::Outlets::default()),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
+            spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
@@ -287,6 +289,12 @@ fn api_settings(settings: &Settings) -> api::Settings {
         limits: api::Limits::default(),
     }
 }
+
+/// Folder of the spool below `data_dir`.
+const SPOOL: &str = "spool";
+
+/// Most bytes in the spool: what 500 partitions of 128 MiB may hold on average half full.
+const SPOOL_BYTES: u64 = 32 << 30;
 
 /// Partitions that a stream fills at once: Firehose's own quota.
 const ACTIVE_PARTITIONS: usize = 500;

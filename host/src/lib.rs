@@ -17,4 +17,5 @@ pub mod pipeline;
 pub mod process;
 pub mod record;
 pub mod runtime;
+pub mod spool;
 pub mod telemetry;

@@ -28,6 +28,7 @@ use crate::deliver::{Connector, Destination, Policy};
 use crate::journal::{self, Journal};
 use crate::process::PluginHost;
 use crate::runtime::{Clock, Random};
+use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 pub use backend::PipelineBackend;
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) backoff: Policy,
     pub(crate) budget: Budget,
+    /// Where what memory has no room for waits.
+    pub(crate) spool: Spool,
     /// Most partitions that a stream fills at once.
     pub(crate) active_partitions: usize,
     pub(crate) workers: Workers,
@@ -96,6 +99,8 @@ pub struct Parts {
     pub connector: Arc<dyn Connector>,
     /// Memory for everything between journal and destination, bytes.
     pub memory_bytes: usize,
+    /// Where what memory has no room for waits.
+    pub spool: Spool,
     /// Most partitions that a stream with dynamic partitioning fills at once.
     pub active_partitions: usize,
     /// Time.
@@ -135,6 +140,7 @@ impl Pipeline {
             connector: parts.connector,
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),
+            spool: parts.spool,
             active_partitions: parts.active_partitions,
             workers: Workers::new(cores),
             delivery_turns: Semaphore::new(DELIVERIES_AT_ONCE),

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::spool::SpoolFile;
+
 /// Number of a stream, given at creation and never used again, not even after the stream is deleted.
 /// Names never reach the disk layout; this number does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -505,10 +507,17 @@ impl Rows {
 }
 
 /// What a sealed batch holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Content {
     /// Transformed records laid end to end.
     Records(Vec<u8>),
+    /// The same, of which the first part is in a file.
+    Spilled {
+        /// The first part.
+        file: Arc<SpoolFile>,
+        /// The rest.
+        tail: Vec<u8>,
+    },
     /// Transformed records, for a destination that takes them one by one.
     Rows(Rows),
     /// Records for the error output, one line each once encoded.
@@ -516,10 +525,31 @@ pub enum Content {
 }
 
 impl Content {
+    /// Bytes of it in memory.
+    pub fn bytes_in_memory(&self) -> usize {
+        let bytes = match self {
+            Self::Spilled { tail, .. } => tail.len() as u64,
+            other => other.bytes(),
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// All of it in memory. Blocking where a part of it is in a file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn load(self) -> std::io::Result<Self> {
+        match self {
+            Self::Spilled { file, tail } => file.read_with(&tail).map(Self::Records),
+            other => Ok(other),
+        }
+    }
+
     /// Bytes before encoding; for rejected records, of the records themselves.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Records(payload) => payload.len() as u64,
+            Self::Spilled { file, tail } => file.bytes() + tail.len() as u64,
             Self::Rows(rows) => rows.records.payload().len() as u64,
             Self::Rejected(list) => list.iter().map(|one| one.data.len() as u64).sum(),
         }

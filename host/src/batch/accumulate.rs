@@ -12,6 +12,7 @@ use super::chosen::Chosen;
 use super::route::route;
 use crate::definition::{Buffering, Definition, PartitionKey};
 use crate::record::{Partition, Rejected, Sequence, StreamId, Transformed};
+use crate::spool::SpoolFile;
 
 /// Buffers of one stream, one per partition.
 ///
@@ -134,6 +135,22 @@ impl Accumulator {
         let largest = self.buffers.values_mut().filter(|buffer| buffer.first().is_some());
         let cut = largest.max_by_key(|buffer| buffer.bytes())?.cut()?;
         self.stamp(vec![cut]).pop()
+    }
+
+    /// Takes out of the buffer with most memory what may go to a file; [`Self::put_spill`] puts it back before anything
+    /// else is asked of this. None when nothing of the kind is buffered.
+    pub fn take_spill(&mut self) -> Option<(Partition, Vec<u8>, Option<SpoolFile>)> {
+        let largest = self.buffers.iter_mut().filter(|(_, buffer)| buffer.first().is_some());
+        let (partition, buffer) = largest.max_by_key(|(_, buffer)| buffer.bytes())?;
+        let (records, file) = buffer.take_spill()?;
+        Some((partition.clone(), records, file))
+    }
+
+    /// Puts back what was taken out, its records written to the file or as they were.
+    pub fn put_spill(&mut self, partition: &Partition, records: Vec<u8>, file: Option<SpoolFile>) {
+        if let Some(buffer) = self.buffers.get_mut(partition) {
+            buffer.put_spill(records, file);
+        }
     }
 
     /// The destination was updated: its hints rule what is added from now on. What is buffered keeps its timer

@@ -4,12 +4,14 @@
 //! decides that.
 
 use std::mem;
+use std::sync::Arc;
 
 use super::chosen::Chosen;
 use crate::record::{Column, Content, Partition, Records, Rejected, Rows, Sequence};
+use crate::spool::SpoolFile;
 
 /// A batch taken out of a buffer, to be sealed. Cuts of one stream are to be sealed in the order they were given out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cut {
     /// The buffer it came from.
     pub partition: Partition,
@@ -46,7 +48,11 @@ pub(super) struct Buffer {
 /// What a buffer collects.
 #[derive(Debug)]
 enum Held {
-    Records(Vec<u8>),
+    Records {
+        payload: Vec<u8>,
+        /// What was collected before.
+        spilled: Option<SpoolFile>,
+    },
     Rejected(Vec<Rejected>),
     /// Parts, laid end to end when they are taken out, and what names each record.
     Rows {
@@ -103,10 +109,25 @@ impl Buffer {
     /// Memory held.
     pub(super) fn bytes(&self) -> usize {
         match &self.held {
-            Held::Records(payload) => payload.len().max(payload.capacity().min(DOUBLING_BYTES)),
+            Held::Records { payload, .. } => payload.len().max(payload.capacity().min(DOUBLING_BYTES)),
             Held::Rejected(_) | Held::Rows { .. } => {
                 usize::try_from(self.content_bytes).unwrap_or(usize::MAX) + self.overhead_bytes
             }
+        }
+    }
+
+    /// Takes out what may go to a file: the records in memory, and the file that they follow.
+    pub(super) fn take_spill(&mut self) -> Option<(Vec<u8>, Option<SpoolFile>)> {
+        match &mut self.held {
+            Held::Records { payload, spilled } if !payload.is_empty() => Some((mem::take(payload), spilled.take())),
+            _ => None,
+        }
+    }
+
+    /// Puts back what [`Self::take_spill`] gave out, with the records written or, where that failed, as it was.
+    pub(super) fn put_spill(&mut self, records: Vec<u8>, file: Option<SpoolFile>) {
+        if let Held::Records { payload, spilled } = &mut self.held {
+            (*payload, *spilled) = (records, file);
         }
     }
 
@@ -123,7 +144,7 @@ impl Buffer {
         };
         let bytes = chosen.bytes();
         match &mut self.held {
-            Held::Records(payload) => {
+            Held::Records { payload, .. } => {
                 reserve(payload, bytes, usize::try_from(size_bytes).unwrap_or(usize::MAX));
                 chosen.copy_to(payload);
             }
@@ -182,13 +203,18 @@ impl Held {
         match partition {
             Partition::Error(_) => Self::Rejected(Vec::new()),
             Partition::Main if delivers_rows => Self::Rows { parts: Vec::new(), names: Rows::default() },
-            Partition::Main | Partition::Keyed(_) | Partition::Source => Self::Records(Vec::new()),
+            Partition::Main | Partition::Keyed(_) | Partition::Source => {
+                Self::Records { payload: Vec::new(), spilled: None }
+            }
         }
     }
 
     fn take(&mut self) -> Content {
         match self {
-            Self::Records(payload) => Content::Records(mem::take(payload)),
+            Self::Records { payload, spilled } => match spilled.take() {
+                Some(file) => Content::Spilled { file: Arc::new(file), tail: mem::take(payload) },
+                None => Content::Records(mem::take(payload)),
+            },
             Self::Rejected(rejected) => Content::Rejected(mem::take(rejected)),
             Self::Rows { parts, names } => {
                 let parts = mem::take(parts);

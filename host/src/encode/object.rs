@@ -22,6 +22,9 @@ pub enum EncodeError {
     /// The format's length fields do not hold a batch of this size.
     #[error("batch of {0} bytes is larger than its format allows")]
     Size(usize),
+    /// A part of the batch is still in a file.
+    #[error("batch was not loaded into memory")]
+    Spilled,
     /// The gzip stream did not fit the bound that the library gave for it.
     #[error("gzip output is larger than its bound")]
     Gzip,
@@ -54,6 +57,7 @@ pub fn encode(sealed: Sealed, definition: &Definition) -> Result<Object, EncodeE
     }
     let s3 = definition.s3_of(&seal.partition);
     let (body, content_encoding) = match content {
+        Content::Spilled { .. } => return Err(EncodeError::Spilled),
         // What is delivered record by record is also stored, laid end to end, where everything is backed up.
         Content::Rows(rows) => compress(rows.records.payload().to_vec(), s3.compression, &seal.id)?,
         Content::Records(payload) => compress(payload, s3.compression, &seal.id)?,

@@ -330,7 +330,7 @@ impl Delivery {
         match content {
             Content::Rows(rows) => (rows, share),
             // No other content is sealed for a destination that takes rows.
-            Content::Records(_) | Content::Rejected(_) => (Rows::default(), share),
+            Content::Records(_) | Content::Spilled { .. } | Content::Rejected(_) => (Rows::default(), share),
         }
     }
 
@@ -365,8 +365,11 @@ impl Delivery {
 
     async fn encode(&self, seal: Arc<Seal>, content: Content) -> Result<Object, PrepareError> {
         let definition = self.sealed_definition()?;
-        let sealed = Sealed { seal, content };
-        Ok(self.context.workers.encode(move || encode::encode(sealed, &definition)).await??)
+        let encode = move || {
+            let content = content.load().map_err(PrepareError::Load)?;
+            encode::encode(Sealed { seal, content }, &definition).map_err(PrepareError::Encode)
+        };
+        self.context.workers.encode(encode).await?
     }
 
     async fn made_again(&self) -> Result<Held, PrepareError> {
@@ -408,6 +411,8 @@ fn unopened(seal: &Seal) -> DeliveryError {
 enum PrepareError {
     #[error("making it again failed")]
     Replay(#[from] replay::ReplayError),
+    #[error("its spilled part cannot be read")]
+    Load(#[source] std::io::Error),
     #[error("encoding failed")]
     Encode(#[from] encode::EncodeError),
     #[error("definition version {0} is gone")]

@@ -190,6 +190,8 @@ impl<'s> Gathered<'s> {
                     }
                 }
             }
+            // Never begun with.
+            Content::Spilled { .. } => {}
             Content::Records(bytes) => {
                 for at in outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed) {
                     bytes.extend_from_slice(transformed.outputs.record(at));

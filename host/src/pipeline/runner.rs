@@ -21,7 +21,9 @@ use crate::batch::{Accumulator, Cut};
 use crate::definition::{Definition, Processor};
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
-use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed};
+use crate::record::{
+    Batch, Content, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed,
+};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -482,11 +484,40 @@ impl Runner {
 
     /// Gives memory back when the budget is over and this stream holds more than its share.
     async fn relieve(&mut self) -> Result<(), RunnerError> {
-        if self.context.budget.is_over() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() {
-            let cut = self.accumulator.cut_largest();
-            self.seal_all(cut).await?;
+        while self.context.budget.is_over() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() {
+            if !self.spill().await {
+                let cut = self.accumulator.cut_largest();
+                return self.seal_all(cut).await;
+            }
+            self.share.resize(self.accumulator.bytes());
         }
         Ok(())
+    }
+
+    /// Writes the records of the largest buffer to the spool, so that its object becomes as large as was asked for. False
+    /// when there is nothing to write, or no room.
+    async fn spill(&mut self) -> bool {
+        let Some((partition, records, mut file)) = self.accumulator.take_spill() else { return false };
+        let spool = self.context.spool.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            let written = spool.append(&mut file, &records);
+            (records, file, written)
+        });
+        let Ok((records, file, written)) = writing.await else {
+            // The runtime is stopping; the journal has the records.
+            return false;
+        };
+        match written {
+            Ok(()) => {
+                self.accumulator.put_spill(&partition, Vec::new(), file);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(stream = %self.definition.name, %error, "a batch cannot be spilled to disk and is cut early");
+                self.accumulator.put_spill(&partition, records, file);
+                false
+            }
+        }
     }
 
     async fn seal_all(&mut self, cuts: impl IntoIterator<Item = Cut>) -> Result<(), RunnerError> {
@@ -495,7 +526,7 @@ impl Runner {
         for cut in cuts {
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
             let (seal, content) = cut.plan(self.stream, &self.sealing, id, sealed_ms, &self.context.random)?;
-            let bytes = usize::try_from(seal.content_bytes).unwrap_or(usize::MAX);
+            let bytes = content.bytes_in_memory();
             let (mut share, mut unencoded) = (self.context.budget.share(), self.unencoded.share());
             share.resize(bytes);
             unencoded.resize(bytes);
@@ -505,7 +536,10 @@ impl Runner {
                 self.metrics.sealed.add(seal.record_count, seal.content_bytes);
             }
             self.noted_open_from = seal.open_from;
-            let crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
+            // What is in a file is not worth making again.
+            let is_spilled = matches!(content, Content::Spilled { .. });
+            let is_crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
+            let crowded = is_crowded && !is_spilled;
             self.send(seal, (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) }));
         }
         self.share.resize(self.accumulator.bytes());

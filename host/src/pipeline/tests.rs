@@ -23,6 +23,7 @@ use crate::journal::{Disk, Journal, Recovered, Settings, Storage};
 use crate::process::{PluginHost, plugin};
 use crate::record::{FATAL_ATTEMPTS, Records, Sequence};
 use crate::runtime::{Random, SystemClock};
+use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 const ACCOUNT: &str = "000000000000";
@@ -91,11 +92,17 @@ fn start_with(
     destination: &Arc<Memory>,
     memory_bytes: usize,
 ) -> Pipeline {
-    start_beside(&Bulk::default(), storage, plugins, telemetry, destination, memory_bytes)
+    start_beside(&Bulk::default(), without_room(), storage, plugins, telemetry, destination, memory_bytes)
+}
+
+/// A spool that takes nothing, and whose folder is gone when it is opened.
+fn without_room() -> Spool {
+    Spool::open(tempfile::tempdir().unwrap().path(), 0).unwrap()
 }
 
 fn start_beside(
     bulk: &Bulk,
+    spool: Spool,
     storage: Arc<dyn Storage>,
     plugins: Arc<PluginHost>,
     telemetry: Arc<Telemetry>,
@@ -113,6 +120,7 @@ fn start_beside(
         destination,
         connector,
         memory_bytes,
+        spool,
         active_partitions: 500,
         clock,
         random,
@@ -202,7 +210,28 @@ async fn what_is_left_is_delivered_after_the_next_start() {
     assert_once_each(&memory, 1_200);
 }
 
-/// More data than the memory budget, and a hint larger than it: objects come out smaller, nothing waits for ever.
+/// More data than the memory budget, and a hint larger than it: what memory has no room for waits in files, and the
+/// object is as large as was asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_budget_spills() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let telemetry = Telemetry::new();
+    let plugins = plugins_in(folder.path(), &telemetry);
+    let storage = Arc::new(Disk::new(folder.path().join("journal")));
+    let spool = Spool::open(&folder.path().join("spool"), 1 << 20).unwrap();
+    let pipeline = start_beside(&Bulk::default(), spool.clone(), storage, plugins, telemetry, &memory, 20_000);
+    pipeline.backend().create(definition(128 << 20, 900)).await.unwrap();
+    for part in 0..40 {
+        put(&pipeline, lines(part * 500..(part + 1) * 500)).await;
+    }
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 20_000);
+    assert_eq!((memory.bodies().len(), spool.used_bytes()), (1, 0));
+    let (first, last) = (b"0000000\n0000001\n", b"0019999\n");
+    assert!(memory.bodies().values().all(|body| body.starts_with(first) && body.ends_with(last)));
+}
+
+/// Row D8: without room in the spool objects come out smaller, nothing waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_budget_cuts_early() {
     let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));

@@ -138,6 +138,7 @@ fn content_bytes(content: &Content) -> Vec<u8> {
     match content {
         Content::Records(payload) => payload.clone(),
         Content::Rows(rows) => rows.records.payload().to_vec(),
+        Content::Spilled { file, tail } => file.read_with(tail).unwrap(),
         Content::Rejected(rejected) => rejected.iter().flat_map(|rejected| rejected.data.to_vec()).collect(),
     }
 }
@@ -221,14 +222,15 @@ fn an_update_keeps_the_timer_of_what_is_buffered() {
 fn memory_pressure_takes_the_largest_buffer() {
     let fates = [Fate::Rejected(10), Fate::Outputs(vec![50]), Fate::Dropped];
     let mut accumulator = new(1000, 300);
-    assert_eq!(accumulator.cut_largest(), None);
+    assert!(accumulator.cut_largest().is_none());
     accumulator.add(transformed(&fates, 0..3), 0);
     assert_eq!(accumulator.oldest_arrived_ms(), Some(arrived_ms(0)));
     let cut = accumulator.cut_largest().unwrap();
     assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (Partition::Main, 1, 2, 0));
     let cut = accumulator.cut_largest().unwrap();
     assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (FAILED, 0, 1, 3));
-    assert_eq!((accumulator.cut_largest(), accumulator.bytes()), (None, 0));
+    assert!(accumulator.cut_largest().is_none());
+    assert_eq!(accumulator.bytes(), 0);
 }
 
 #[test]

@@ -23,7 +23,7 @@ async fn begin(folder: &Path, memory: &Arc<Memory>, bulk: &Bulk, definition: Opt
     let telemetry = Telemetry::new();
     let plugins = plugins_in(folder, &telemetry);
     let storage = Arc::new(Disk::new(folder.join("journal")));
-    let pipeline = start_beside(bulk, storage, plugins, telemetry, memory, 1 << 20);
+    let pipeline = start_beside(bulk, without_room(), storage, plugins, telemetry, memory, 1 << 20);
     if let Some(definition) = definition {
         pipeline.backend().create(definition).await.unwrap();
     }
