@@ -128,6 +128,20 @@ fn start_beside(
     })
 }
 
+/// A wait that ends in a failure: far longer than a busy machine needs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Looks until it is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let looking = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        while !is_so() {
+            pace.tick().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+}
+
 fn lines(range: std::ops::Range<u32>) -> Records {
     let mut payload = Vec::new();
     let mut ends = Vec::new();

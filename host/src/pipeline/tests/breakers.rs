@@ -8,9 +8,6 @@ use base64_simd::STANDARD as BASE64;
 use super::*;
 use crate::journal::sim::{Fault, Tear};
 
-/// A wait that ends in a failure: far longer than a busy machine needs.
-const LIMIT: Duration = Duration::from_secs(60);
-
 fn records(numbers: impl IntoIterator<Item = u32>, level: &str) -> Records {
     let mut payload = Vec::new();
     let line = |number| {
@@ -56,17 +53,6 @@ fn arrived(memory: &Memory) -> [Vec<u32>; 2] {
         place.sort_unstable();
         std::mem::take(place)
     })
-}
-
-/// Looks until it is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let looking = async {
-        let mut pace = tokio::time::interval(Duration::from_millis(5));
-        while !is_so() {
-            pace.tick().await;
-        }
-    };
-    tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
 
 struct Rig {
