@@ -19,7 +19,8 @@
 //! | `wasi` | what guests built for WASI get: nothing |
 //! | `version`, `releases` | a component with its settings, and which ones ruled |
 //! | `loaded`, `sample` | a plugin ready to be called, and recent records to try the next version with |
-//! | `registry`, `reload` | names, current versions, and the watched folder |
+//! | `registry`, `recent`, `reload` | names, current versions, compiled ones at hand, and the watched folder |
+//! | `publish` | how a version takes over |
 //! | `asked`, `candidate` | a version on trial: what is asked for it, its turns, and what ends it |
 //! | `trials`, `turns` | candidates come and go, and the clock that gives canaries their turn |
 //! | `beside`, `compare` | runs that nothing is delivered of, and where their answers differ |
@@ -52,6 +53,8 @@ mod isolate;
 mod loaded;
 mod log;
 mod merge;
+mod publish;
+mod recent;
 mod registry;
 mod releases;
 mod reload;
@@ -77,7 +80,8 @@ pub use component::LoadError;
 pub use engine::EngineError;
 pub use inspect::{Facts, component, inspect};
 pub use loaded::Plugin;
-pub use registry::{PluginHost, Problem, PublishError, StartError};
+pub use publish::PublishError;
+pub use registry::{PluginHost, Problem, StartError};
 pub use releases::Release;
 pub use settings::{Limits, Settings};
 pub use store::StoreError;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::asked::Asked;
 use super::candidate::{Candidate, Verdict};
-use super::registry::{PublishError, Registry};
+use super::publish::PublishError;
+use super::registry::Registry;
 use crate::record::PluginVersion;
 
 impl Registry {
