@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::asked::AskError;
 use super::component::LoadError;
 use super::loaded::Plugin;
+use super::needs::Needs;
 use super::registry::{Registry, lock};
 use super::releases::Release;
 use super::reload::is_name;
@@ -73,7 +74,7 @@ impl Registry {
         keep: impl FnOnce() -> std::io::Result<()>,
     ) -> Result<PluginVersion, PublishError> {
         let _publishing = lock(&self.publishing);
-        let (recipe, version) = self.recipe(name, bytes);
+        let (recipe, version) = self.recipe(name, bytes)?;
         if lock(&self.current).get(name) == Some(&version) {
             keep().map_err(PublishError::Keep)?;
             return Ok(version);
@@ -119,12 +120,20 @@ impl Registry {
         })
     }
 
-    /// What these bytes are with the settings of today.
-    pub(super) fn recipe(&self, name: &str, bytes: &[u8]) -> (Recipe, PluginVersion) {
+    /// What these bytes are with the settings and grants of today.
+    ///
+    /// # Errors
+    /// They declare a capability that is not granted, or what no host understands.
+    pub(super) fn recipe(&self, name: &str, bytes: &[u8]) -> Result<(Recipe, PluginVersion), LoadError> {
         let settings = self.settings.plugin_settings.get(name).cloned().unwrap_or_default();
-        let recipe = Recipe { component: digest_of(bytes), settings };
+        let granted = self.settings.grants.get(name);
+        let capabilities = Needs::of(bytes)?.capabilities;
+        if let Some(capability) = capabilities.iter().find(|one| !granted.is_some_and(|all| all.contains(one))) {
+            return Err(LoadError::NotGranted { plugin: name.to_owned(), capability: capability.name() });
+        }
+        let recipe = Recipe { component: digest_of(bytes), settings, capabilities };
         let version = PluginVersion { name: name.to_owned(), digest: recipe.digest().0 };
-        (recipe, version)
+        Ok((recipe, version))
     }
 
     /// Compiles a version, tries it and makes it durable.
@@ -139,7 +148,7 @@ impl Registry {
             Some(compiled) => compiled,
             None => Arc::new(self.compiler.compile(&recipe.component, bytes, &self.settings.limits)?),
         };
-        let plugin = self.plugin(version.clone(), compiled, recipe.settings.clone());
+        let plugin = self.plugin(version.clone(), compiled, recipe.clone());
         plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
         for sample in plugin.samples.all() {
             let failed = |fault| LoadError::Records { stream: sample.stream.clone(), fault: format!("{fault}") };

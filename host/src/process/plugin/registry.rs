@@ -146,7 +146,7 @@ impl PluginHost {
     /// There is no copy of it, or it cannot be read or compiled.
     pub fn load(&self, version: &PluginVersion) -> Result<Arc<Plugin>, ChainError> {
         let (recipe, compiled) = self.registry.compiled(version)?;
-        Ok(Arc::new(self.registry.plugin(version.clone(), compiled, recipe.settings)))
+        Ok(Arc::new(self.registry.plugin(version.clone(), compiled, recipe)))
     }
 
     /// Makes these bytes the current version of a plugin and puts them into the plugin folder. Blocking and, where they
@@ -365,12 +365,7 @@ impl Registry {
     }
 
     /// A version of a plugin, to be called.
-    pub(super) fn plugin(
-        &self,
-        version: PluginVersion,
-        compiled: Arc<Compiled>,
-        settings: Vec<(String, String)>,
-    ) -> Plugin {
+    pub(super) fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>, recipe: Recipe) -> Plugin {
         let Shared { meter, samples, beside } = self.shared(&version.name);
         Plugin {
             label: label(&version),
@@ -380,10 +375,11 @@ impl Registry {
             voice: Voice::Aloud,
             samples,
             beside: Some(beside),
-            settings,
+            settings: recipe.settings,
+            capabilities: recipe.capabilities,
             version,
+            limits: compiled.needs.lower(&self.settings.limits),
             compiled,
-            limits: self.settings.limits.clone(),
         }
     }
 
