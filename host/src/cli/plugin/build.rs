@@ -107,16 +107,22 @@ pub(super) fn build<P: PluginLimits>(console: &Console, asked: &BuildPlugin) -> 
         "{}: {}, imports {}, digest {}",
         file.display(),
         bytes(facts.bytes),
-        shown(&facts.imports),
+        shown(&facts),
         facts.digest
     ))
 }
 
-/// What it imports, WASI in one word: a host answers all of it with nothing.
-fn shown(imports: &[String]) -> String {
-    let (wasi, mut others): (Vec<_>, Vec<_>) = imports.iter().cloned().partition(|name| name.starts_with("wasi:"));
+/// What it imports, WASI in one word: a host answers all of it with nothing, but for what it grants.
+fn shown(facts: &Facts) -> String {
+    let (wasi, mut others): (Vec<_>, Vec<_>) =
+        facts.imports.iter().cloned().partition(|name| name.starts_with("wasi:"));
     if !wasi.is_empty() {
-        others.push(format!("WASI ({} interfaces, all answered with nothing)", wasi.len()));
+        let (count, plural) = (wasi.len(), if wasi.len() == 1 { "" } else { "s" });
+        let granted: Vec<&str> = facts.needs.capabilities.iter().map(|one| one.name()).collect();
+        others.push(match granted.as_slice() {
+            [] => format!("WASI ({count} interface{plural}, answered with nothing)"),
+            granted => format!("WASI ({count} interface{plural}, answered with nothing but {})", granted.join(", ")),
+        });
     }
     if others.is_empty() { "nothing".to_owned() } else { others.join(", ") }
 }
