@@ -155,7 +155,7 @@ fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
 
 fn write_leb128(bytes: &mut Vec<u8>, mut value: usize) {
     loop {
-        let low = (value & 0x7f) as u8;
+        let low = value.to_le_bytes()[0] & 0x7f;
         value >>= 7;
         if value == 0 {
             bytes.push(low);

@@ -80,7 +80,7 @@ fn a_capability_that_is_not_granted_keeps_a_version_from_ruling() {
     let problem = host.problems().remove(0);
     assert!(problem.what.contains(line) && problem.remedy.contains("add that line"), "{problem}");
 
-    let asked = super::super::Asked::read([("shadow", "100")].into_iter()).unwrap().unwrap();
+    let asked = super::super::Asked::read([("shadow", "100")]).unwrap().unwrap();
     for refused in [host.publish("p", &wants_environment()), host.put_beside("p", &wants_environment(), asked)] {
         let error = refused.unwrap_err();
         assert!(matches!(error, PublishError::Load(_)), "{error}");
