@@ -238,9 +238,13 @@ fn lambda(language: &str, handlers: &[(&str, &str)]) {
     let adapter = repository().join("plugins/lambda").join(language);
     let folder = fresh(&format!("lambda-{language}"));
     copy(&adapter.join("handlers"), &folder);
+    fs::write(folder.join("plugin.toml"), "[limits]\noutput_bytes = 8_000_000\n").expect("a file");
     for (handler, fixtures) in handlers {
         let out = folder.join(handler).with_extension("wasm");
-        succeeds(&mut plugin(&["build", "--lambda", shown(&folder.join(handler)), "--out", shown(&out)]));
+        let source = folder.join(handler);
+        let arguments = ["build", "--json", "--lambda", shown(&source), "--out", shown(&out)];
+        let built = succeeds(&mut plugin(&arguments));
+        assert!(built.contains("8000000"), "what stands beside the handler: {built}");
         let said = succeeds(&mut plugin(&["test", shown(&out), shown(&adapter.join("fixtures").join(fixtures))]));
         assert!(said.contains("all as expected"), "{said}");
     }
