@@ -4,6 +4,7 @@
 
 mod plugins;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -225,11 +226,20 @@ fn plugin_settings(settings: &Settings) -> plugin::Settings {
         compiled_dir: Some(store_dir.join("compiled")),
         compiler: Some(OWN_PROGRAM.into()).filter(|program: &std::path::PathBuf| program.exists()),
         plugin_settings: settings.plugins.settings.clone(),
+        grants: grants(settings),
         double_run: Some(settings.plugins.double_run).filter(|every| !every.is_zero()),
         canary_period: settings.plugins.canary_period,
         trial_records: usize::try_from(settings.plugins.trial_records).unwrap_or(usize::MAX),
         ..plugin::Settings::new(settings.plugin_dir.clone(), store_dir)
     }
+}
+
+fn grants(settings: &Settings) -> BTreeMap<String, BTreeSet<plugin::Capability>> {
+    let capability = |one: &config::Capability| match one {
+        config::Capability::Environment => plugin::Capability::Environment,
+    };
+    let grants = settings.plugins.grants.iter();
+    grants.map(|(name, granted)| (name.clone(), granted.iter().map(capability).collect())).collect()
 }
 
 fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {

@@ -1,6 +1,7 @@
 ;; WASI preview 1 for modules that know no other, answered out of nothing: what they print goes to the host's log.
 ;; `hydrant plugin build` wraps it with a module of Go, C, C++ or Rust (wasm32-wasip1) into one component, so that the
-;; component imports hydrant:transform/log alone. Refuses files, sockets, arguments and environment; time and chance
+;; component imports hydrant:transform/log alone; for a module that declares the capability `environment`, the host exports
+;; the functions of that name, which import wasi:cli/environment. Refuses files, sockets and arguments; time and chance
 ;; are the same in every run. No memory, table or data of its own: wit-component drops what a module does not use.
 (module $wasi_snapshot_preview1
   (type $i1 (func (param i32) (result i32)))
@@ -9,6 +10,7 @@
   (type $i5 (func (param i32 i32 i32 i32 i32) (result i32)))
 
   (import "hydrant:transform/log@1.0.0" "write" (func $write (param $err i32) (param $bytes i32) (param $length i32)))
+  (import "wasi:cli/environment@0.2.0" "get-environment" (func $get_environment (param $result i32)))
   (import "env" "memory" (memory 0))
 
   ;; Nanoseconds since the instance began. It goes on by a microsecond whenever it is read, so that waiting for it ends.
@@ -26,15 +28,95 @@
     (global.set $random (local.get $seed)))
 
   ;; Arguments and environment: none.
-  (func $none (param $count i32) (param $bytes i32) (result i32)
+  (func $no_environ_sizes_get (param $count i32) (param $bytes i32) (result i32)
     (i32.store (local.get $count) (i32.const 0))
     (i32.store (local.get $bytes) (i32.const 0))
     (i32.const 0))
-  (export "args_sizes_get" (func $none))
-  (export "environ_sizes_get" (func $none))
-  (func $nothing (type $i2) (i32.const 0))
-  (export "args_get" (func $nothing))
-  (export "environ_get" (func $nothing))
+  (func $no_environ_get (type $i2) (i32.const 0))
+  (export "args_sizes_get" (func $no_environ_sizes_get))
+  (export "args_get" (func $no_environ_get))
+  (export "environ_sizes_get" (func $no_environ_sizes_get))
+  (export "environ_get" (func $no_environ_get))
+
+  ;; The environment, if it may be had. The host writes it into pages that are added for it. A module's allocator may take
+  ;; these pages for its own later on, and for empty: so they are emptied, and never used again.
+  (global $page_start (mut i32) (i32.const 0))
+  (global $page_next (mut i32) (i32.const 0))
+  (global $page_end (mut i32) (i32.const 0))
+  ;; Where list and length of the environment are: pairs of texts, 16 bytes each.
+  (func $ask (result i32)
+    (local $result i32)
+    (global.set $page_start (i32.shl (memory.size) (i32.const 16)))
+    (global.set $page_next (global.get $page_start))
+    (global.set $page_end (global.get $page_start))
+    (local.set $result (call $reserve (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 8)))
+    (call $get_environment (local.get $result))
+    (local.get $result))
+  (func $forget
+    (memory.fill (global.get $page_start) (i32.const 0) (i32.sub (global.get $page_end) (global.get $page_start))))
+  ;; A place of this size; what was at the old one goes along. Memory's limit is the host's: when it denies, it traps.
+  (func $reserve (export "cabi_import_realloc")
+    (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
+    (local $place i32) (local $pages i32)
+    (local.set $place
+      (i32.and
+        (i32.add (global.get $page_next) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
+    (global.set $page_next (i32.add (local.get $place) (local.get $size)))
+    (if (i32.gt_u (global.get $page_next) (global.get $page_end))
+      (then
+        (local.set $pages
+          (i32.shr_u
+            (i32.add (i32.sub (global.get $page_next) (global.get $page_end)) (i32.const 0xffff))
+            (i32.const 16)))
+        (if (i32.eq (memory.grow (local.get $pages)) (i32.const -1)) (then (unreachable)))
+        (global.set $page_end (i32.add (global.get $page_end) (i32.shl (local.get $pages) (i32.const 16))))))
+    (if (local.get $old_size)
+      (then (memory.copy (local.get $place) (local.get $old) (local.get $old_size))))
+    (local.get $place))
+  (func $environ_sizes_get (param $count i32) (param $bytes i32) (result i32)
+    (local $pair i32) (local $left i32) (local $total i32)
+    (local.set $pair (call $ask))
+    (local.set $left (i32.load offset=4 (local.get $pair)))
+    (local.set $pair (i32.load (local.get $pair)))
+    (i32.store (local.get $count) (local.get $left))
+    (block $end
+      (loop $next
+        (br_if $end (i32.eqz (local.get $left)))
+        ;; "=" between them and 0 behind them.
+        (local.set $total
+          (i32.add
+            (i32.add (local.get $total) (i32.const 2))
+            (i32.add (i32.load offset=4 (local.get $pair)) (i32.load offset=12 (local.get $pair)))))
+        (local.set $pair (i32.add (local.get $pair) (i32.const 16)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $next)))
+    (i32.store (local.get $bytes) (local.get $total))
+    (call $forget)
+    (i32.const 0))
+  (func $environ_get (param $pointer i32) (param $text i32) (result i32)
+    (local $pair i32) (local $left i32)
+    (local.set $pair (call $ask))
+    (local.set $left (i32.load offset=4 (local.get $pair)))
+    (local.set $pair (i32.load (local.get $pair)))
+    (block $end
+      (loop $next
+        (br_if $end (i32.eqz (local.get $left)))
+        (i32.store (local.get $pointer) (local.get $text))
+        (local.set $text (call $write_text (local.get $text) (local.get $pair) (i32.const 61)))
+        (local.set $text (call $write_text (local.get $text) (i32.add (local.get $pair) (i32.const 8)) (i32.const 0)))
+        (local.set $pointer (i32.add (local.get $pointer) (i32.const 4)))
+        (local.set $pair (i32.add (local.get $pair) (i32.const 16)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $next)))
+    (call $forget)
+    (i32.const 0))
+  ;; Copies a text and writes a byte behind it; the place behind that.
+  (func $write_text (param $to i32) (param $text i32) (param $byte i32) (result i32)
+    (memory.copy (local.get $to) (i32.load (local.get $text)) (i32.load offset=4 (local.get $text)))
+    (local.set $to (i32.add (local.get $to) (i32.load offset=4 (local.get $text))))
+    (i32.store8 (local.get $to) (local.get $byte))
+    (i32.add (local.get $to) (i32.const 1)))
 
   ;; Clocks: 0 is the time of day, 1 to 3 are the time since the beginning.
   (func (export "clock_res_get") (param $clock i32) (param $result i32) (result i32)

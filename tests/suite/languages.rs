@@ -32,7 +32,7 @@ fn toolchains() -> &'static Path {
 }
 
 /// An empty folder among the toolchains.
-fn fresh(name: &str) -> PathBuf {
+pub(super) fn fresh(name: &str) -> PathBuf {
     let place = toolchains().join("projects").join(name);
     if place.exists() {
         fs::remove_dir_all(&place).expect("an old project");
@@ -41,27 +41,27 @@ fn fresh(name: &str) -> PathBuf {
     place
 }
 
-fn plugin(arguments: &[&str]) -> Command {
+pub(super) fn plugin(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     // What is compiled is kept, but not among the user's own.
     command.arg("plugin").args(arguments).env("XDG_CACHE_HOME", target_directory().join("cache"));
     command
 }
 
-fn ran(command: &mut Command) -> (Output, String) {
+pub(super) fn ran(command: &mut Command) -> (Output, String) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let said = format!("{command:?}\n{}{}", text(&output.stdout), text(&output.stderr));
     (output, said)
 }
 
-fn succeeds(command: &mut Command) -> String {
+pub(super) fn succeeds(command: &mut Command) -> String {
     let (output, said) = ran(command);
     assert!(output.status.success(), "{said}");
     said
 }
 
-fn shown(path: &Path) -> &str {
+pub(super) fn shown(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
@@ -238,9 +238,13 @@ fn lambda(language: &str, handlers: &[(&str, &str)]) {
     let adapter = repository().join("plugins/lambda").join(language);
     let folder = fresh(&format!("lambda-{language}"));
     copy(&adapter.join("handlers"), &folder);
+    fs::write(folder.join("plugin.toml"), "[limits]\noutput_bytes = 8_000_000\n").expect("a file");
     for (handler, fixtures) in handlers {
         let out = folder.join(handler).with_extension("wasm");
-        succeeds(&mut plugin(&["build", "--lambda", shown(&folder.join(handler)), "--out", shown(&out)]));
+        let source = folder.join(handler);
+        let arguments = ["build", "--json", "--lambda", shown(&source), "--out", shown(&out)];
+        let built = succeeds(&mut plugin(&arguments));
+        assert!(built.contains("8000000"), "what stands beside the handler: {built}");
         let said = succeeds(&mut plugin(&["test", shown(&out), shown(&adapter.join("fixtures").join(fixtures))]));
         assert!(said.contains("all as expected"), "{said}");
     }

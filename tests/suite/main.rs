@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod breakers;
+mod capabilities;
 mod crash;
 mod examples;
 mod full_disk;

@@ -132,9 +132,39 @@ impl Document {
                 return Vec::new();
             }
         };
+        self.members(key.path, members, line, &parse)
+    }
+
+    /// Lists of texts in a table whose keys are free: names, lines, and the members that are right.
+    pub(super) fn lists<T>(
+        &mut self,
+        key: &Key,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<(String, usize, Vec<T>)> {
+        let mut lists = Vec::new();
+        for path in self.free_paths(key) {
+            match self.entries.remove(&path) {
+                Some(Entry { value: Value::List(members), line }) => {
+                    let name = path[key.path.len() + 1..].to_owned();
+                    lists.push((name, line, self.members(&path, members, line, &parse)));
+                }
+                Some(entry) => self.mistyped(&path, &entry, "a list of texts"),
+                None => {}
+            }
+        }
+        lists
+    }
+
+    fn members<T>(
+        &mut self,
+        path: &str,
+        members: Vec<Value>,
+        line: usize,
+        parse: &impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<T> {
         let (mut parsed, mut shown) = (Vec::new(), Vec::new());
         for (at, member) in members.into_iter().enumerate() {
-            let path = format!("{}[{at}]", key.path);
+            let path = format!("{path}[{at}]");
             match member {
                 Value::Text(text) => match parse(&text) {
                     Ok(value) => {
@@ -146,12 +176,28 @@ impl Document {
                 value => self.mistyped(&path, &Entry { value, line }, "a text"),
             }
         }
-        self.show(key.path, shown.join(", "), Reason::Line(line));
+        self.show(path, shown.join(", "), Reason::Line(line));
         parsed
     }
 
     /// The texts of a table whose keys are free, each parsed.
     pub(super) fn map<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, Wrong>) -> BTreeMap<String, T> {
+        let mut map = BTreeMap::new();
+        for path in self.free_paths(key) {
+            let Some((text, line)) = self.take_text(&path) else { continue };
+            match parse(&text) {
+                Ok(value) => {
+                    self.show(&path, text, Reason::Line(line));
+                    map.insert(path[key.path.len() + 1..].to_owned(), value);
+                }
+                Err(wrong) => self.problem(&path, Some(line), wrong),
+            }
+        }
+        map
+    }
+
+    /// Paths of the values in a table whose keys are free; its default is shown when there are none.
+    fn free_paths(&mut self, key: &Key) -> Vec<String> {
         let table = self.tables.remove(key.path);
         let prefix = format!("{}.", key.path);
         self.tables.retain(|path, _| !path.starts_with(&prefix));
@@ -162,18 +208,7 @@ impl Document {
             }
             self.show_default(key);
         }
-        let mut map = BTreeMap::new();
-        for path in names {
-            let Some((text, line)) = self.take_text(&path) else { continue };
-            match parse(&text) {
-                Ok(value) => {
-                    self.show(&path, text, Reason::Line(line));
-                    map.insert(path[prefix.len()..].to_owned(), value);
-                }
-                Err(wrong) => self.problem(&path, Some(line), wrong),
-            }
-        }
-        map
+        names
     }
 
     /// Paths and lines of the tables in an array of tables.

@@ -109,6 +109,7 @@ pub(super) const PLUGINS_CANARY_PERIOD_SECONDS: Key = number(
     "a canary has its share once in it; each turn cuts an object",
 );
 pub(super) const PLUGINS_SETTINGS: Key = unset("plugins.settings", "none", "what plugins are configured with");
+pub(super) const PLUGINS_GRANTS: Key = unset("plugins.grants", "none", "a plugin has its records and its settings");
 pub(super) const PLUGINS_COMPILE_SECONDS: Key =
     number("plugins.compile_seconds", 120, 1, 3_600, "ten times what a JavaScript component takes");
 pub(super) const PLUGINS_COMPILE_MEMORY_BYTES: Key =
@@ -153,6 +154,7 @@ pub(super) const ALL: &[&Key] = &[
     &PLUGINS_DOUBLE_RUN_SECONDS,
     &PLUGINS_CANARY_PERIOD_SECONDS,
     &PLUGINS_SETTINGS,
+    &PLUGINS_GRANTS,
     &PLUGINS_COMPILE_SECONDS,
     &PLUGINS_COMPILE_MEMORY_BYTES,
     &SHUTDOWN_GRACE_SECONDS,

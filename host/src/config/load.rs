@@ -1,7 +1,6 @@
 //! From a file to [`Settings`]: what each key means, and what keys mean together. Refuses to guess: a value is legal or
 //! a problem.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use super::keys;
 use super::report::{Effective, Reason};
 use super::{
     AddressRange, Admin, Api, Authentication, Catalog, ConfigError, Credential, Egress, Environment, Journal, Level,
-    Log, LogFormat, Memory, Plugins, Report, S3, S3Endpoint, Settings, Shutdown,
+    Log, LogFormat, Memory, Report, S3, S3Endpoint, Settings, Shutdown,
 };
 
 /// Most bytes of a configuration file or a secret file: a wrong path must not fill the memory.
@@ -54,8 +53,8 @@ pub fn parse(text: &str, file: &Path, environment: &dyn Environment) -> Result<L
     }
 }
 
-struct Loader<'a> {
-    document: Document,
+pub(super) struct Loader<'a> {
+    pub(super) document: Document,
     base: PathBuf,
     environment: &'a dyn Environment,
 }
@@ -308,39 +307,6 @@ impl Loader<'_> {
             self.document.problem(keys::JOURNAL_SEGMENT_BYTES.path, line, wrong);
         }
         Journal { capacity_bytes, segment_bytes, cache_bytes: self.document.number(&keys::JOURNAL_CACHE_BYTES) }
-    }
-
-    /// `[plugins.settings.NAME]`, a table of texts for each plugin.
-    fn plugin_settings(&mut self) -> BTreeMap<String, Vec<(String, String)>> {
-        let mut settings: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-        let all = self.document.map(&keys::PLUGINS_SETTINGS, |text| Ok(text.to_owned()));
-        for (path, value) in all {
-            match path.split_once('.') {
-                // A plugin's name has no dot; a setting's may.
-                Some((plugin, name)) => settings.entry(plugin.to_owned()).or_default().push((name.to_owned(), value)),
-                None => {
-                    let path = format!("{}.{path}", keys::PLUGINS_SETTINGS.path);
-                    let wrong = Wrong::new("belongs to no plugin", "write it below [plugins.settings.NAME]");
-                    self.document.problem(&path, None, wrong);
-                }
-            }
-        }
-        settings
-    }
-
-    fn plugins(&mut self) -> Plugins {
-        Plugins {
-            memory_bytes: self.document.number(&keys::PLUGINS_MEMORY_BYTES),
-            deadline: Duration::from_millis(self.document.number(&keys::PLUGINS_DEADLINE_MILLISECONDS)),
-            output_bytes: self.document.number(&keys::PLUGINS_OUTPUT_BYTES),
-            log_bytes: self.document.number(&keys::PLUGINS_LOG_BYTES),
-            trial_records: self.document.number(&keys::PLUGINS_TRIAL_RECORDS),
-            double_run: Duration::from_secs(self.document.number(&keys::PLUGINS_DOUBLE_RUN_SECONDS)),
-            canary_period: Duration::from_secs(self.document.number(&keys::PLUGINS_CANARY_PERIOD_SECONDS)),
-            settings: self.plugin_settings(),
-            compile: Duration::from_secs(self.document.number(&keys::PLUGINS_COMPILE_SECONDS)),
-            compile_memory_bytes: self.document.number(&keys::PLUGINS_COMPILE_MEMORY_BYTES),
-        }
     }
 
     fn log(&mut self) -> Option<Log> {

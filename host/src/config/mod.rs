@@ -12,6 +12,7 @@ mod document;
 mod environment;
 mod keys;
 mod load;
+mod plugins;
 mod problem;
 mod range;
 mod report;
@@ -26,6 +27,6 @@ pub use problem::{ConfigError, Problem};
 pub use range::{AddressRange, RangeError};
 pub use report::{Effective, Reason, Report};
 pub use settings::{
-    Admin, Api, Authentication, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory, Plugins, S3,
-    S3Endpoint, Settings, Shutdown,
+    Admin, Api, Authentication, Capability, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory,
+    Plugins, S3, S3Endpoint, Settings, Shutdown,
 };

@@ -1,6 +1,6 @@
 //! Checked settings: every value in here is legal. Plain values only; refuses to carry components or to check again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -163,10 +163,19 @@ pub struct Plugins {
     pub canary_period: Duration,
     /// What each is configured with, by its name: names and values.
     pub settings: BTreeMap<String, Vec<(String, String)>>,
+    /// What each may have if it declares that it needs it, by its name.
+    pub grants: BTreeMap<String, BTreeSet<Capability>>,
     /// Most processor time of compiling one.
     pub compile: Duration,
     /// Most address space of compiling one.
     pub compile_memory_bytes: u64,
+}
+
+/// Something that a plugin may be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// Its settings are its environment, too.
+    Environment,
 }
 
 /// What happens on SIGTERM.

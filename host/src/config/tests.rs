@@ -1,6 +1,6 @@
 //! What the file may say, what every problem is called, and what `check` shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use secrecy::ExposeSecret;
@@ -256,6 +256,51 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
         "\"loud\" is not a level",
         r#"write "error", "warn", "info", "debug" or "trace""#,
     );
+}
+
+#[test]
+fn plugins_are_granted_what_there_is_to_grant() {
+    let granted = format!("{KEY}[plugins.grants]\nclean = [\"environment\"]\nother = []\n");
+    let loaded = read(&granted).expect("settings");
+    let grants = &loaded.settings.plugins.grants;
+    assert_eq!(grants["clean"], BTreeSet::from([Capability::Environment]));
+    assert!(grants["other"].is_empty());
+    assert!(
+        loaded.report.to_string().lines().map(collapse).any(|line| line == "plugins.grants.clean environment line 5")
+    );
+    let most: String = (0..1_000).map(|at| format!("p{at} = []\n")).collect();
+    assert!(read(&format!("{KEY}[plugins.grants]\n{most}")).is_ok());
+
+    let table = "[plugins.grants]\n";
+    refused(
+        &format!("{table}clean = [\"network\"]"),
+        "plugins.grants.clean[0]",
+        Some(2),
+        "\"network\" is no capability",
+        r#"the only one is "environment": clocks, chance, files and network cannot be granted, because a replay must give the same answer"#,
+    );
+    let list = "must be a list of texts, not a text";
+    refused(
+        &format!("{table}clean = \"environment\""),
+        "plugins.grants.clean",
+        Some(2),
+        list,
+        "give it a list of texts",
+    );
+    let twice = format!("{table}clean = [\"environment\", \"environment\"]");
+    refused(&twice, "plugins.grants.clean", Some(2), "a capability is there twice", "keep one of them");
+    let name = "use 1 to 64 of a-z, A-Z, 0-9, - and _";
+    let dotted = "\"clean.more\" is no plugin name";
+    refused(&format!("{table}clean.more = []"), "plugins.grants.clean.more", Some(2), dotted, name);
+    refused("[plugins]\ngrants = 1", "plugins.grants", Some(2), "must be a table, not a number", "give it a table");
+    let what = "1001 plugins, more than the 1000 that a folder may hold";
+    refused(&format!("{table}{most}last = []"), "plugins.grants", None, what, "remove those that are not there");
+    for setting in ["\"a=b\" = \"c\"", "a = \"\\u0000\"", "\"\" = \"\""] {
+        let text = |name: &str| format!("{KEY}{table}{name} = [\"environment\"]\n[plugins.settings.p]\n{setting}");
+        assert!(read(&text("q")).is_ok(), "{setting}");
+        let told = problems(&text("p"));
+        assert!(told.len() == 1 && told[0].what.starts_with("no environment can hold it"), "{told:?}");
+    }
 }
 
 #[test]

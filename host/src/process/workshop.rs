@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Chain;
-use super::plugin::{Limits, LoadError, Plugin};
+use super::plugin::{Capability, Limits, LoadError, Plugin};
 use crate::record::{Batch, Records, RecordsError, StreamId};
 
 /// A plugin that was loaded from bytes.
@@ -72,7 +72,8 @@ impl Prepared {
 }
 
 impl Workshop {
-    /// Loads and tries out a plugin that is called `name` and works for `stream`. Blocking: it is compiled, unless
+    /// Loads and tries out a plugin that is called `name` and works for `stream`. It has what it declares that it needs,
+    /// and `limits` are ceilings of its own. Blocking: it is compiled, unless
     /// `compiled_dir` remembers it.
     ///
     /// # Errors
@@ -94,6 +95,11 @@ impl Workshop {
     /// How long it took to open: compiling, mostly.
     pub fn compile_time(&self) -> Duration {
         self.compile_time
+    }
+
+    /// What the plugin declares that it must have, and has here without being asked.
+    pub fn capabilities(&self) -> impl Iterator<Item = Capability> {
+        self.plugin.capabilities().iter().copied()
     }
 
     /// Most memory that an instance had so far, bytes.

@@ -65,6 +65,7 @@ pub(super) fn bench<P: PluginLimits>(console: &Console, asked: &BenchPlugin) -> 
         let content = open::read(file)?;
         let tried = asked.plugin.of(file);
         let workshop = open::open_with::<P>(&tried, &tried.stream, tried.settings.clone())?;
+        open::note_granted(console, file, &workshop);
         progress.inc(1);
         let start_us = start(&workshop)?;
         let instructions =

@@ -9,6 +9,8 @@
 //! | C, C++ | `hydrant/hydrant_plugin.h` | `zig` |
 //! | a handler of AWS Lambda | `--lambda` | `lambda` |
 //!
+//! What the project's `plugin.toml` says that the plugin needs, the component says ([`declared`]).
+//!
 //! Refuses to install anything: what is missing is named, with the command that gets it.
 
 mod cargo;
@@ -27,6 +29,7 @@ use serde::Serialize;
 use super::super::arguments::BuildPlugin;
 use super::super::console::bytes;
 use super::super::{Console, Failure};
+use super::declared;
 use super::open::{self, PluginLimits};
 use crate::process::Workshop;
 use crate::process::plugin::{self, Facts, LoadError};
@@ -61,13 +64,19 @@ pub(super) fn build<P: PluginLimits>(console: &Console, asked: &BuildPlugin) -> 
     let file = asked.out.clone().unwrap_or_else(|| folder.join(format!("{name}.wasm")));
     // Hidden, so that no host takes it for a plugin before it is whole.
     let beside = file.with_file_name(format!(".{}.new.wasm", open::name(&file)));
+    let declared = declared::read(&asked.lambda.as_deref().map_or(asked.dir.clone(), lambda::folder))?;
     let built = match &asked.lambda {
         Some(handler) => lambda::build(handler, &beside),
         None => make(&asked.dir, recognise(&asked.dir)?, &beside),
     };
     let checked = built.and_then(|()| {
         let refused = |error| open::refused(&file, error);
-        let component = plugin::component(&open::read(&beside)?, &limits).map_err(refused)?;
+        let made = open::read(&beside)?;
+        let made = match &declared {
+            Some(needs) => needs.declared_in(made),
+            None => made,
+        };
+        let component = plugin::component(&made, &limits).map_err(refused)?;
         let facts = plugin::inspect(&component, &limits).map_err(refused)?;
         // What a host would refuse is no plugin; settings that it insists on are the author's to test with.
         let workshop = Workshop::open(&open::name(&file), "", &component, limits, Vec::new(), open::cache().as_deref());
@@ -98,16 +107,22 @@ pub(super) fn build<P: PluginLimits>(console: &Console, asked: &BuildPlugin) -> 
         "{}: {}, imports {}, digest {}",
         file.display(),
         bytes(facts.bytes),
-        shown(&facts.imports),
+        shown(&facts),
         facts.digest
     ))
 }
 
-/// What it imports, WASI in one word: a host answers all of it with nothing.
-fn shown(imports: &[String]) -> String {
-    let (wasi, mut others): (Vec<_>, Vec<_>) = imports.iter().cloned().partition(|name| name.starts_with("wasi:"));
+/// What it imports, WASI in one word: a host answers all of it with nothing, but for what it grants.
+fn shown(facts: &Facts) -> String {
+    let (wasi, mut others): (Vec<_>, Vec<_>) =
+        facts.imports.iter().cloned().partition(|name| name.starts_with("wasi:"));
     if !wasi.is_empty() {
-        others.push(format!("WASI ({} interfaces, all answered with nothing)", wasi.len()));
+        let (count, plural) = (wasi.len(), if wasi.len() == 1 { "" } else { "s" });
+        let granted: Vec<&str> = facts.needs.capabilities.iter().map(|one| one.name()).collect();
+        others.push(match granted.as_slice() {
+            [] => format!("WASI ({count} interface{plural}, answered with nothing)"),
+            granted => format!("WASI ({count} interface{plural}, answered with nothing but {})", granted.join(", ")),
+        });
     }
     if others.is_empty() { "nothing".to_owned() } else { others.join(", ") }
 }

@@ -45,6 +45,10 @@ pub(super) fn check<P: PluginLimits>(console: &Console, asked: &TestPlugin) -> R
         let mut fixture = Fixture::read(&file)?;
         let settings = fixture.settings.clone().into_iter().collect();
         let workshop = open::open_with::<P>(&asked.plugin, &fixture.stream, settings)?;
+        // Once: it is the same plugin for every fixture.
+        if report.fixtures == 0 {
+            open::note_granted(console, &asked.plugin.file, &workshop);
+        }
         let found = run(&workshop, &fixture, &file, &mut report)?;
         if asked.update {
             let before = fixture.clone();

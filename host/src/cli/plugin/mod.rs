@@ -3,7 +3,7 @@
 //! | command | file |
 //! |---|---|
 //! | `new` | `new`, and `templates/` |
-//! | `build` | `build` |
+//! | `build` | `build`, and `declared` for what a project says that it needs |
 //! | `inspect` | `inspect` |
 //! | `run` | `filter` |
 //! | `test` | `check`, and `fixture` for the files |
@@ -16,6 +16,7 @@ mod bench;
 mod build;
 mod check;
 mod compile;
+mod declared;
 mod embedded;
 mod filter;
 mod fixture;
@@ -38,7 +39,7 @@ pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin)
         Plugin::New(asked) => new::new(console, asked),
         Plugin::Build(asked) => build::build::<P>(console, asked),
         Plugin::Inspect(asked) => inspect::inspect(console, &open::limits::<P>(&asked.limits)?, &asked.file),
-        Plugin::Run(asked) => filter::run(open::open::<P>(&asked.plugin)?, asked.batch).await,
+        Plugin::Run(asked) => filter::run(open::open::<P>(console, &asked.plugin)?, asked.batch).await,
         Plugin::Bench(asked) => bench::bench::<P>(console, asked),
         Plugin::Publish(asked) => remote::publish(console, asked).await,
         Plugin::List(asked) => remote::list(console, asked).await,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::arguments::{Configured, TriedPlugin};
-use super::super::{Failure, check, logging};
+use super::super::{Console, Failure, check, logging};
 use crate::config::{self, Level, Log, LogFormat, ProcessEnvironment};
 use crate::process::Workshop;
 use crate::process::plugin::{Limits, LoadError};
@@ -27,9 +27,22 @@ pub(super) fn show_log() {
 }
 
 /// Loads the plugin that was asked for; its log lines go to standard error.
-pub(super) fn open<P: PluginLimits>(asked: &TriedPlugin) -> Result<Workshop, Failure> {
+pub(super) fn open<P: PluginLimits>(console: &Console, asked: &TriedPlugin) -> Result<Workshop, Failure> {
     show_log();
-    open_with::<P>(asked, &asked.stream, asked.settings.clone())
+    let workshop = open_with::<P>(asked, &asked.stream, asked.settings.clone())?;
+    note_granted(console, &asked.file, &workshop);
+    Ok(workshop)
+}
+
+/// Says what a plugin has here that a host gives to no plugin by itself.
+pub(super) fn note_granted(console: &Console, file: &Path, workshop: &Workshop) {
+    let names: Vec<String> = workshop.capabilities().map(|one| format!("\"{}\"", one.name())).collect();
+    if !names.is_empty() {
+        let (name, listed) = (name(file), names.join(", "));
+        console.note(&format!(
+            "note: granted here because {name} declares it: {listed}; a host wants [plugins.grants] {name} = [{listed}]"
+        ));
+    }
 }
 
 /// The same with another stream and settings.

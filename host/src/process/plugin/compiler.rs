@@ -19,6 +19,7 @@ use wasmtime::component::Component;
 use super::cache::Cache;
 use super::component::{Compiled, LoadError, check_size, code_of, ready};
 use super::engine::{Sandbox, sandbox};
+use super::needs::Needs;
 use super::settings::Limits;
 use super::store::StoreError;
 
@@ -46,11 +47,12 @@ impl Compiler {
     /// Why these bytes are no plugin.
     pub(super) fn compile(&self, digest: &str, bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadError> {
         check_size(bytes, limits)?;
+        let needs = Needs::of(bytes)?;
         let sandbox = sandbox()?;
         let name = format!("{digest}-{}", engine_name(sandbox));
         if let Some(path) = self.cache.as_ref().and_then(|cache| cache.find(&name)) {
             match load(sandbox, &path) {
-                Ok(component) => return ready(sandbox, component),
+                Ok(component) => return ready(sandbox, component, needs),
                 Err(error) => tracing::warn!(file = %path.display(), "a compiled plugin cannot be loaded: {error:#}"),
             }
         }
@@ -67,7 +69,7 @@ impl Compiler {
             }
             None => take(sandbox, &code),
         };
-        ready(sandbox, component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?)
+        ready(sandbox, component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?, needs)
     }
 
     /// Forgets the code of every digest but these.

@@ -12,6 +12,7 @@ use super::bindings::v1::{LOG, TRANSFORM, TYPES};
 use super::engine::{EngineError, Sandbox};
 use super::fault::Fault;
 use super::instance::{Host, contain};
+use super::needs::{self, Capability, Needs};
 use super::settings::Limits;
 use super::{adapter, wasi};
 
@@ -22,6 +23,8 @@ pub(super) struct Compiled {
     pub(super) apply: ComponentExportIndex,
     /// It needs a clock and dice.
     pub(super) has_wasi: bool,
+    /// What it says that it needs.
+    pub(super) needs: Needs,
 }
 
 impl fmt::Debug for Compiled {
@@ -81,6 +84,19 @@ pub enum LoadError {
     /// It does not export what makes a plugin.
     #[error("it does not export {0}")]
     MissingExport(String),
+    /// What it says of its needs cannot be understood.
+    #[error("its section hydrant:needs is none that a host takes: {0}")]
+    Needs(String),
+    /// It declares a capability that the operator does not grant.
+    #[error(
+        "it needs the capability \"{capability}\", which is not granted; the configuration's line is: [plugins.grants] {plugin} = [\"{capability}\"]"
+    )]
+    NotGranted {
+        /// What it is called.
+        plugin: String,
+        /// What it declares.
+        capability: &'static str,
+    },
     /// It failed at records that a stream brought lately.
     #[error("it failed its trial with recent records of stream {stream}: {fault}")]
     Records {
@@ -110,6 +126,12 @@ impl LoadError {
             Self::Version { .. } => "build it with the SDK of this host's release",
             Self::MissingExport(_) => {
                 "say hydrant_plugin::plugin!(transform) in the crate, or implement the world's exports"
+            }
+            Self::Needs(_) => {
+                "correct plugin.toml: the one capability is \"environment\", limits are above 0; then build it again"
+            }
+            Self::NotGranted { .. } => {
+                "add that line and start the host again, or publish a version that does without the capability"
             }
             Self::Records { .. } => {
                 "test it with such records (`hydrant plugin test`); to publish it all the same, set plugins.trial_records = 0"
@@ -147,7 +169,8 @@ pub(super) fn code_of(sandbox: &Sandbox, bytes: &[u8]) -> Result<Vec<u8>, LoadEr
 pub(super) fn compile_for(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     contained(|| {
         let component = Component::from_binary(&sandbox.engine, &componentize(bytes)?);
-        ready(sandbox, component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?)
+        let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        ready(sandbox, component, Needs::of(bytes)?)
     })
 }
 
@@ -155,7 +178,7 @@ pub(super) fn compile_for(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, L
 ///
 /// # Errors
 /// What it wants or lacks.
-pub(super) fn ready(sandbox: &Sandbox, component: Component) -> Result<Compiled, LoadError> {
+pub(super) fn ready(sandbox: &Sandbox, component: Component, needs: Needs) -> Result<Compiled, LoadError> {
     check_names(sandbox, &component)?;
     let function = |name: &str| {
         let (_, transform) = component.get_export(None, TRANSFORM)?;
@@ -168,7 +191,7 @@ pub(super) fn ready(sandbox: &Sandbox, component: Component) -> Result<Compiled,
     let mut linker = sandbox.linker.clone();
     let has_wasi = wasi::add(&mut linker, &component).map_err(invalid)?;
     let pre = linker.instantiate_pre(&component).map_err(invalid)?;
-    Ok(Compiled { pre, configure, apply, has_wasi })
+    Ok(Compiled { pre, configure, apply, has_wasi, needs })
 }
 
 fn contained<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
@@ -192,13 +215,20 @@ fn componentize(bytes: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
     }
 }
 
-/// Makes the component of a core module that carries its world, or exports what a plugin exports.
+/// Makes the component of a core module that carries its world, or exports what a plugin exports. What the module says
+/// of its needs, the component says.
 fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     let has_world = has_world(module);
     if !has_world && !adapter::exports_transform(module) {
         return Err(LoadError::NoWorld);
     }
-    adapter::component(module, has_world).map_err(|error| LoadError::Encode(format!("{error:#}")))
+    let has_environment = Needs::of(module)?.capabilities.contains(&Capability::Environment);
+    let component = adapter::component(module, has_world, has_environment);
+    let mut component = component.map_err(|error| LoadError::Encode(format!("{error:#}")))?;
+    if let Some(text) = needs::section(module)? {
+        needs::append(&mut component, text);
+    }
+    Ok(component)
 }
 
 fn check_names(sandbox: &Sandbox, component: &Component) -> Result<(), LoadError> {
@@ -245,33 +275,9 @@ fn compatibility(name: &str, ours: &[&str]) -> Compatibility {
     Compatibility::Other
 }
 
-/// Looks for a custom section whose name begins with `component-type`, without a parser: sections are an id, a length
-/// and a body, and what does not fit is left to the encoder to refuse.
+/// Looks for a custom section whose name begins with `component-type`.
 fn has_world(module: &[u8]) -> bool {
-    let mut rest = &module[8..];
-    while let Some((&id, tail)) = rest.split_first() {
-        let Some((length, tail)) = leb128(tail) else { return false };
-        let Some((body, after)) = tail.split_at_checked(length) else { return false };
-        if id == 0
-            && let Some((length, name)) = leb128(body)
-            && name.get(..length).is_some_and(|name| name.starts_with(b"component-type"))
-        {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0_usize;
-    for (at, &byte) in bytes.iter().take(5).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
+    needs::custom_sections(module).any(|(name, _)| name.starts_with(b"component-type"))
 }
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";

@@ -5,6 +5,7 @@ use wit_component::{DecodedWasm, WitPrinter};
 
 use super::component::{LoadError, as_component};
 use super::engine::sandbox;
+use super::needs::Needs;
 use super::settings::Limits;
 use super::store;
 
@@ -21,6 +22,8 @@ pub struct Facts {
     pub exports: Vec<String>,
     /// Languages and tools that made it, as they signed it: `language Rust`, `processed-by rustc 1.95.0`.
     pub made_with: Vec<String>,
+    /// What it says that it needs.
+    pub needs: Needs,
     /// Its world as WIT text.
     pub wit: String,
 }
@@ -42,6 +45,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Facts, LoadError> {
         imports: component_type.imports(engine).map(|(name, _)| name.to_owned()).collect(),
         exports: component_type.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         made_with: made_with(&component),
+        needs: Needs::of(&component)?,
         wit: wit(&component).map_err(invalid)?,
     })
 }

@@ -21,6 +21,8 @@ pub(super) struct Host {
     pub(super) log: Log,
     /// What a guest with WASI takes for clock and chance.
     pub(super) still: Stillness,
+    /// What a guest with WASI finds in its environment.
+    pub(super) environment: Vec<(String, String)>,
     limiter: Limiter,
 }
 
@@ -30,6 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) limits: &'a Limits,
     pub(super) stream: &'a str,
     pub(super) settings: &'a [(String, String)],
+    /// What WASI's environment holds.
+    pub(super) environment: &'a [(String, String)],
     /// For this call; at most the limits' own.
     pub(super) deadline: Duration,
     /// What is left of the batch's allowance.
@@ -105,7 +109,8 @@ impl Call<'_> {
         let records = &batch.records;
         let has_wasi = self.compiled.has_wasi;
         let still = if has_wasi { Stillness::of(batch.arrived_ms, records.payload) } else { Stillness::default() };
-        let mut store = Store::new(&sandbox.engine, Host { log, still, limiter });
+        let environment = self.environment.to_vec();
+        let mut store = Store::new(&sandbox.engine, Host { log, still, environment, limiter });
         store.limiter(|host| &mut host.limiter);
         store.set_hostcall_fuel(self.allowance(batch));
         store.set_max_component_handles(HANDLES);

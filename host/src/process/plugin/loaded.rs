@@ -1,6 +1,7 @@
 //! A plugin at one version, ready to be called: its code, its settings, its limits, and what it is counted by. Refuses to
 //! know which version rules.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::fault::Fault;
 use super::instance::Call;
 use super::log::{Log, Meter, Voice};
 use super::merge::{Fate, Made, merge};
+use super::needs::Capability;
 use super::sample::{Sample, Samples};
 use super::settings::Limits;
 use super::{isolate, store};
@@ -32,8 +34,11 @@ pub struct Plugin {
     /// Name and the beginning of the digest, for messages.
     pub(super) label: Arc<str>,
     pub(super) compiled: Arc<Compiled>,
+    /// Its own, under the operator's ceilings.
     pub(super) limits: Limits,
     pub(super) settings: Vec<(String, String)>,
+    /// What it may have.
+    pub(super) capabilities: BTreeSet<Capability>,
     pub(super) metrics: PluginMetrics,
     /// Most memory that an instance of this copy had, bytes.
     pub(super) memory_peak_bytes: Gauge<i64>,
@@ -89,7 +94,8 @@ impl Plugin {
         &self.version
     }
 
-    /// A plugin that no folder and no journal knows, tried out like any other: what its author runs. Blocking.
+    /// A plugin that no folder and no journal knows, tried out like any other: what its author runs. It has the
+    /// capabilities that it declares; `limits` are ceilings. Blocking.
     ///
     /// # Errors
     /// Why these bytes are no plugin.
@@ -104,11 +110,13 @@ impl Plugin {
         // Without a place to keep code it only takes longer.
         let compiler = Compiler::new(compiled_dir, None).unwrap_or_default();
         let compiled = Arc::new(compiler.compile(&version.digest, bytes, &limits)?);
+        let limits = compiled.needs.lower(&limits);
         let plugin = Self {
             label: label(&version),
             metrics: Telemetry::new().plugin(name),
             meter: Arc::new(Meter::new(limits.log_bytes_per_minute)),
             settings,
+            capabilities: compiled.needs.capabilities.clone(),
             version,
             compiled,
             limits,
@@ -181,6 +189,7 @@ impl Plugin {
             compiled: Arc::clone(&self.compiled),
             limits: self.limits.clone(),
             settings: self.settings.clone(),
+            capabilities: self.capabilities.clone(),
             metrics: PluginMetrics::default(),
             memory_peak_bytes: Gauge::default(),
             meter: Arc::new(Meter::new(self.limits.log_bytes_per_minute)),
@@ -222,6 +231,11 @@ impl Plugin {
         counted.collect()
     }
 
+    /// What it may have.
+    pub(in super::super) fn capabilities(&self) -> &BTreeSet<Capability> {
+        &self.capabilities
+    }
+
     /// Most memory that an instance of it had, bytes.
     pub(in super::super) fn memory_peak_bytes(&self) -> u64 {
         u64::try_from(self.memory_peak_bytes.get()).unwrap_or(0)
@@ -251,7 +265,9 @@ impl Plugin {
 
     pub(super) fn call<'a>(&'a self, stream: &'a str, deadline: Duration, output_bytes: usize) -> Call<'a> {
         let Self { compiled, limits, settings, memory_peak_bytes, .. } = self;
-        Call { compiled, limits, stream, settings, deadline, output_bytes, memory_peak_bytes }
+        let has_environment = self.capabilities.contains(&Capability::Environment);
+        let environment = if has_environment { settings.as_slice() } else { &[] };
+        Call { compiled, limits, stream, settings, environment, deadline, output_bytes, memory_peak_bytes }
     }
 
     /// Says in the host's own words that a batch failed.

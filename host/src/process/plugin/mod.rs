@@ -8,6 +8,7 @@
 //! | `component` | a file becomes a compiled component, or an error that says what to do |
 //! | `compiler`, `cache` | compiles in a limited child, once per digest |
 //! | `inspect` | what a file says about itself |
+//! | `needs` | what a file says that it needs: capabilities, and limits of its own |
 //! | `bindings` | the world's values, one file per version |
 //! | `instance` | one batch in one instance, within its limits |
 //! | `fault` | what can go wrong in a call |
@@ -19,7 +20,8 @@
 //! | `wasi` | what guests built for WASI get: nothing |
 //! | `version`, `releases` | a component with its settings, and which ones ruled |
 //! | `loaded`, `sample` | a plugin ready to be called, and recent records to try the next version with |
-//! | `registry`, `reload` | names, current versions, and the watched folder |
+//! | `registry`, `recent`, `reload` | names, current versions, compiled ones at hand, and the watched folder |
+//! | `publish` | how a version takes over |
 //! | `asked`, `candidate` | a version on trial: what is asked for it, its turns, and what ends it |
 //! | `trials`, `turns` | candidates come and go, and the clock that gives canaries their turn |
 //! | `beside`, `compare` | runs that nothing is delivered of, and where their answers differ |
@@ -32,7 +34,8 @@
 //! **What a failing record costs.** A batch whose call failed is halved until single records fail: at most `2n - 1` calls
 //! for `n` records, all together within [`Limits::recovery`]; what was not tried by then is rejected, saying so.
 //!
-//! Refuses to reuse an instance, to resume a trapped one, and to give a guest anything but a log.
+//! Refuses to reuse an instance, to resume a trapped one, and to give a guest anything but a log and, when both it and the
+//! operator say so, its settings as its environment.
 
 mod adapter;
 mod answer;
@@ -52,6 +55,9 @@ mod isolate;
 mod loaded;
 mod log;
 mod merge;
+mod needs;
+mod publish;
+mod recent;
 mod registry;
 mod releases;
 mod reload;
@@ -77,7 +83,9 @@ pub use component::LoadError;
 pub use engine::EngineError;
 pub use inspect::{Facts, component, inspect};
 pub use loaded::Plugin;
-pub use registry::{PluginHost, Problem, PublishError, StartError};
+pub use needs::{Capability, Needs, OwnLimits};
+pub use publish::PublishError;
+pub use registry::{PluginHost, Problem, StartError};
 pub use releases::Release;
 pub use settings::{Limits, Settings};
 pub use store::StoreError;

@@ -12,19 +12,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
-use super::asked::{AskError, Asked};
+use super::asked::Asked;
 use super::beside::Beside;
 use super::candidate::{Report, Verdict};
 use super::compiler::Compiler;
-use super::component::{Compiled, LoadError};
+use super::component::Compiled;
 use super::engine::{EngineError, sandbox};
 use super::loaded::{Plugin, label};
 use super::log::{Meter, Voice};
+use super::publish::PublishError;
+use super::recent::Recent;
 use super::releases::{Release, Releases};
-use super::reload::{Scanner, Watch, is_name};
+use super::reload::{Scanner, Watch};
 use super::sample::{Room, Samples};
 use super::settings::Settings;
-use super::store::{Store, StoreError, digest_of, make_folder};
+use super::store::{Store, StoreError, make_folder};
 use super::turns::Turns;
 use super::version::Recipe;
 use crate::process::ChainError;
@@ -144,7 +146,7 @@ impl PluginHost {
     /// There is no copy of it, or it cannot be read or compiled.
     pub fn load(&self, version: &PluginVersion) -> Result<Arc<Plugin>, ChainError> {
         let (recipe, compiled) = self.registry.compiled(version)?;
-        Ok(Arc::new(self.registry.plugin(version.clone(), compiled, recipe.settings)))
+        Ok(Arc::new(self.registry.plugin(version.clone(), compiled, recipe)))
     }
 
     /// Makes these bytes the current version of a plugin and puts them into the plugin folder. Blocking and, where they
@@ -273,165 +275,26 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Registry {
     pub(super) settings: Settings,
-    store: Store,
-    compiler: Compiler,
-    telemetry: Arc<Telemetry>,
-    current: Mutex<BTreeMap<String, PluginVersion>>,
+    pub(super) store: Store,
+    pub(super) compiler: Compiler,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) current: Mutex<BTreeMap<String, PluginVersion>>,
     /// By the component's digest.
-    compiled: Mutex<Cache<Compiled>>,
+    pub(super) compiled: Mutex<Recent<Compiled>>,
     /// What all versions of a plugin share.
     shared: Mutex<HashMap<String, Shared>>,
     sample_room: Arc<Room>,
     /// Runs of all plugins that nothing waits for.
     runs_beside: Arc<AtomicUsize>,
-    releases: Mutex<Releases>,
+    pub(super) releases: Mutex<Releases>,
     /// One at a time: a file that is noticed and a command may be about the same plugin.
-    publishing: Mutex<()>,
+    pub(super) publishing: Mutex<()>,
     pub(super) clock: Arc<dyn Clock>,
     problems: Mutex<BTreeMap<PathBuf, Problem>>,
     pub(super) changed: watch::Sender<u64>,
 }
 
-/// Why a new version does not take over.
-#[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    /// It is no plugin, or failed its trial.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The data directory refused.
-    #[error("no durable copy can be made of it: {0}")]
-    Store(#[from] StoreError),
-    /// The plugin folder refused.
-    #[error("its file cannot be put into the plugin folder: {0}")]
-    Keep(std::io::Error),
-    /// A name that no file could have.
-    #[error("\"{0}\" is no plugin name")]
-    Name(String),
-    /// There is nothing to go back from.
-    #[error("plugin {0} is not known")]
-    Unknown(String),
-    /// There is nothing to go back to.
-    #[error("{0}")]
-    NoRelease(String),
-    /// It cannot be a candidate beside itself.
-    #[error("it rules plugin {0} already")]
-    Rules(String),
-    /// A candidate cannot be asked this.
-    #[error(transparent)]
-    Ask(#[from] AskError),
-}
-
-impl PublishError {
-    /// Whether the same file may be taken the next time: the disk refused, not the host.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Keep(_))
-    }
-
-    /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Keep(_) => "let the host write to plugin_dir, or replace the file yourself",
-            Self::Name(_) => "use 1 to 64 of a-z, A-Z, 0-9, - and _",
-            Self::Rules(_) => "publish a version that differs from it",
-            Self::Ask(_) => "see `hydrant plugin publish --help`",
-            Self::Unknown(_) | Self::NoRelease(_) => "see `hydrant plugin list`",
-            Self::Load(error) => error.remedy(),
-            Self::Store(_) => "make room for data_dir/plugins and let the host write there",
-        }
-    }
-}
-
 impl Registry {
-    /// Makes these bytes the current version of a plugin, unless they are already: compiled, tried with nothing and
-    /// with recent records, made durable, and only then in force. `by` says how they came. With `keep`, the last step
-    /// before that may still refuse.
-    pub(super) fn publish(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        by: &str,
-        keep: impl FnOnce() -> std::io::Result<()>,
-    ) -> Result<PluginVersion, PublishError> {
-        let _publishing = lock(&self.publishing);
-        let (recipe, version) = self.recipe(name, bytes);
-        if lock(&self.current).get(name) == Some(&version) {
-            keep().map_err(PublishError::Keep)?;
-            return Ok(version);
-        }
-        let plugin = self.prepare(&version, &recipe, bytes)?;
-        keep().map_err(PublishError::Keep)?;
-        let release = Release {
-            digest: version.digest.clone(),
-            component: recipe.component.clone(),
-            since_ms: self.clock.now_ms(),
-            by: by.to_owned(),
-        };
-        lock(&self.releases).add(name, release)?;
-        lock(&self.compiled).keep(&recipe.component, plugin.compiled);
-        tracing::info!(plugin = &*plugin.label, digest = %version.digest, by, "plugin version rules from the next batch");
-        let before = lock(&self.current).insert(version.name.clone(), version.clone());
-        self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
-        self.succeed(&version);
-        self.changed.send_modify(|count| *count += 1);
-        Ok(version)
-    }
-
-    /// The same, and puts the bytes into the plugin folder. `admit` may refuse at the last moment.
-    pub(super) fn publish_file(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        by: &str,
-        admit: impl FnOnce() -> std::io::Result<()>,
-    ) -> Result<PluginVersion, PublishError> {
-        if !is_name(name) {
-            return Err(PublishError::Name(name.to_owned()));
-        }
-        let file = self.settings.plugin_dir.join(name).with_extension("wasm");
-        // Hidden, so that no look takes it for a plugin.
-        let beside = self.settings.plugin_dir.join(format!(".{name}.new"));
-        self.publish(name, bytes, by, || {
-            admit()?;
-            let mut written = std::fs::File::create(&beside)?;
-            std::io::Write::write_all(&mut written, bytes)?;
-            written.sync_all()?;
-            std::fs::rename(&beside, &file)
-        })
-    }
-
-    /// What these bytes are with the settings of today.
-    pub(super) fn recipe(&self, name: &str, bytes: &[u8]) -> (Recipe, PluginVersion) {
-        let settings = self.settings.plugin_settings.get(name).cloned().unwrap_or_default();
-        let recipe = Recipe { component: digest_of(bytes), settings };
-        let version = PluginVersion { name: name.to_owned(), digest: recipe.digest().0 };
-        (recipe, version)
-    }
-
-    /// Compiles a version, tries it and makes it durable.
-    pub(super) fn prepare(
-        &self,
-        version: &PluginVersion,
-        recipe: &Recipe,
-        bytes: &[u8],
-    ) -> Result<Plugin, PublishError> {
-        let cached = lock(&self.compiled).find(&recipe.component);
-        let compiled = match cached {
-            Some(compiled) => compiled,
-            None => Arc::new(self.compiler.compile(&recipe.component, bytes, &self.settings.limits)?),
-        };
-        let plugin = self.plugin(version.clone(), compiled, recipe.settings.clone());
-        plugin.try_out().map_err(|fault| LoadError::Trial(fault.to_string()))?;
-        for sample in plugin.samples.all() {
-            let failed = |fault| LoadError::Records { stream: sample.stream.clone(), fault: format!("{fault}") };
-            plugin.try_with(&sample).map_err(failed)?;
-        }
-        self.store.put(&recipe.component, bytes)?;
-        if let (digest, Some(text)) = recipe.digest() {
-            self.store.put_recipe(&digest, &text)?;
-        }
-        Ok(plugin)
-    }
-
     /// One publication at a time, until it is dropped.
     pub(super) fn publishing(&self) -> MutexGuard<'_, ()> {
         lock(&self.publishing)
@@ -501,7 +364,8 @@ impl Registry {
         Ok((recipe, compiled))
     }
 
-    fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>, settings: Vec<(String, String)>) -> Plugin {
+    /// A version of a plugin, to be called.
+    pub(super) fn plugin(&self, version: PluginVersion, compiled: Arc<Compiled>, recipe: Recipe) -> Plugin {
         let Shared { meter, samples, beside } = self.shared(&version.name);
         Plugin {
             label: label(&version),
@@ -511,10 +375,11 @@ impl Registry {
             voice: Voice::Aloud,
             samples,
             beside: Some(beside),
-            settings,
+            settings: recipe.settings,
+            capabilities: recipe.capabilities,
             version,
+            limits: compiled.needs.lower(&self.settings.limits),
             compiled,
-            limits: self.settings.limits.clone(),
         }
     }
 
@@ -533,59 +398,7 @@ impl Registry {
     }
 }
 
-/// Compiled components by digest; the one unused for longest goes first.
-#[derive(Debug)]
-struct Cache<T> {
-    entries: HashMap<String, (u64, Arc<T>)>,
-    uses: u64,
-}
-
-impl<T> Default for Cache<T> {
-    fn default() -> Self {
-        Self { entries: HashMap::new(), uses: 0 }
-    }
-}
-
-impl<T> Cache<T> {
-    fn find(&mut self, digest: &str) -> Option<Arc<T>> {
-        self.uses += 1;
-        let (used, compiled) = self.entries.get_mut(digest)?;
-        *used = self.uses;
-        Some(Arc::clone(compiled))
-    }
-
-    fn keep(&mut self, digest: &str, compiled: Arc<T>) {
-        self.uses += 1;
-        self.entries.insert(digest.to_owned(), (self.uses, compiled));
-        while self.entries.len() > COMPILED_COUNT {
-            let oldest = self.entries.iter().min_by_key(|(_, (used, _))| *used).map(|(digest, _)| digest.clone());
-            if let Some(oldest) = oldest {
-                self.entries.remove(&oldest);
-            }
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// What a panic of another thread left is whole: nothing here is changed in two steps.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A JavaScript component takes some 37 MB compiled; a Rust one 0.4.
-const COMPILED_COUNT: usize = 256;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cache_forgets_what_was_unused_for_longest() {
-        let mut cache = Cache::default();
-        for at in 0..COMPILED_COUNT {
-            cache.keep(&at.to_string(), Arc::new(at));
-        }
-        assert_eq!(cache.find("0").as_deref(), Some(&0));
-        cache.keep("new", Arc::new(0));
-        assert!(cache.find("0").is_some() && cache.find("1").is_none() && cache.find("new").is_some());
-        assert_eq!(cache.entries.len(), COMPILED_COUNT);
-    }
 }

@@ -1,8 +1,10 @@
 //! Limits of plugins and where they lie. Values are checked already; refuses to read files or the environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::needs::Capability;
 
 /// Where plugins lie and what bounds them.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Settings {
     pub canary_period: Duration,
     /// What `configure` is told, by plugin name: names and values.
     pub plugin_settings: BTreeMap<String, Vec<(String, String)>>,
+    /// What each may have beside its records, if it declares that it needs it, by plugin name.
+    pub grants: BTreeMap<String, BTreeSet<Capability>>,
 }
 
 impl Settings {
@@ -42,6 +46,7 @@ impl Settings {
             // Each turn cuts an object; two in half a minute are few beside the objects of a busy stream.
             canary_period: Duration::from_secs(30),
             plugin_settings: BTreeMap::new(),
+            grants: BTreeMap::new(),
         }
     }
 }

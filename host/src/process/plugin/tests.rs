@@ -3,6 +3,7 @@
 mod beside;
 mod hostile;
 mod loading;
+mod needs;
 mod outcomes;
 mod reload;
 

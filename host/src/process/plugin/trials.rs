@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::asked::Asked;
 use super::candidate::{Candidate, Verdict};
-use super::registry::{PublishError, Registry};
+use super::publish::PublishError;
+use super::registry::Registry;
 use crate::record::PluginVersion;
 
 impl Registry {
     /// Takes the place of the candidate before; see [`PluginHost::put_beside`](super::PluginHost::put_beside).
     pub(super) fn put_beside(&self, name: &str, bytes: &[u8], asked: Asked) -> Result<PluginVersion, PublishError> {
         let _publishing = self.publishing();
-        let (recipe, version) = self.recipe(name, bytes);
+        let (recipe, version) = self.recipe(name, bytes)?;
         let ruling = self.ruling(name).ok_or_else(|| PublishError::Unknown(name.to_owned()))?;
         if ruling == version {
             return Err(PublishError::Rules(name.to_owned()));

@@ -1,10 +1,10 @@
 //! What a guest gets that was built for WASI 0.2, as the toolchains of JavaScript and Python do: nothing.
 //!
-//! Its questions are answered so that its runtime starts: no arguments, no environment, no files, standard input is at
-//! its end, standard output and error become log lines, a sleep is over at once. The clock stands at the arrival of the
-//! newest record of the batch (the monotonic one moves by a microsecond when it is read, so that waiting for it ends), and
-//! randomness is seeded with the batch, so that the same batch gives the same answer. Refuses everything else by a trap
-//! that names it; nothing here can reach the machine.
+//! Its questions are answered so that its runtime starts: no arguments, no environment but what was granted, no files,
+//! standard input is at its end, standard output and error become log lines, a sleep is over at once. The clock stands at
+//! the arrival of the newest record of the batch (the monotonic one moves by a microsecond when it is read, so that
+//! waiting for it ends), and randomness is seeded with the batch, so that the same batch gives the same answer. Refuses
+//! everything else by a trap that names it; nothing here can reach the machine.
 
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{
@@ -143,7 +143,9 @@ fn resources(interface: &mut Interface<'_>, exports: &ComponentInstance, engine:
 }
 
 fn environment(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    interface.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    interface.func_wrap("get-environment", |store: StoreContextMut<'_, Host>, (): ()| {
+        Ok((store.data().environment.clone(),))
+    })?;
     interface.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
     interface.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))
 }

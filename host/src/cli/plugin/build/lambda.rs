@@ -14,6 +14,11 @@ pub(super) fn name(handler: &str) -> String {
     open::name(&parts(handler).0)
 }
 
+/// Where the handler is.
+pub(super) fn folder(handler: &str) -> PathBuf {
+    parts(handler).0.parent().map(Path::to_owned).unwrap_or_default()
+}
+
 /// Makes the component of `FILE` or `FILE:FUNCTION`.
 pub(super) fn build(handler: &str, out: &Path) -> Result<(), Failure> {
     let (file, function) = parts(handler);

@@ -140,6 +140,8 @@ fn a_version_that_could_not_be_stored_is_tried_again() {
     let mut changed = host.changed();
     fs::remove_dir(blocked).unwrap();
     switched(&mut changed);
+    // The look that made it rule may not have ended yet; this one waits for it.
+    host.rescan();
     assert!(host.current("p").is_some() && host.problems().is_empty());
 }
 
