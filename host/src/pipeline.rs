@@ -11,6 +11,7 @@ mod history;
 mod replay;
 mod runner;
 mod streams;
+mod swap;
 mod work;
 
 #[cfg(test)]
