@@ -78,10 +78,7 @@ impl Workers {
 }
 
 /// Waits for a turn, then works on a blocking thread.
-async fn run<T: Send + 'static>(
-    turns: &Arc<Semaphore>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Gone> {
+async fn run<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
     let turn = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
     let done = spawn_blocking(move || {
         let result = work();

@@ -91,6 +91,7 @@ impl PluginHost {
             publishing: Mutex::default(),
             releases: Mutex::new(Releases::open(settings.store_dir.join("releases.json"))),
             current: Mutex::default(),
+            recipes: Mutex::default(),
             compiled: Mutex::default(),
             shared: Mutex::default(),
             sample_room: Arc::default(),
@@ -216,6 +217,13 @@ impl PluginHost {
         self.registry.take_turns();
     }
 
+    /// The same without blocking, where nothing of it must be read or compiled: a version that rules, most of the time.
+    pub fn at_hand(&self, version: &PluginVersion) -> Option<Arc<Plugin>> {
+        let recipe = self.registry.ruling_recipe(version)?;
+        let compiled = lock(&self.registry.compiled).find(&recipe.component)?;
+        Some(Arc::new(self.registry.plugin(version.clone(), compiled, recipe.settings)))
+    }
+
     fn publish_by(&self, name: &str, bytes: &[u8], by: &str) -> Result<PluginVersion, PublishError> {
         self.registry.publish_file(name, bytes, by, || Ok(()))
     }
@@ -277,6 +285,8 @@ pub(super) struct Registry {
     compiler: Compiler,
     telemetry: Arc<Telemetry>,
     current: Mutex<BTreeMap<String, PluginVersion>>,
+    /// Of the versions that rule, by plugin, so that a change of versions waits for no disk.
+    recipes: Mutex<BTreeMap<String, (PluginVersion, Recipe)>>,
     /// By the component's digest.
     compiled: Mutex<Cache<Compiled>>,
     /// What all versions of a plugin share.
@@ -369,6 +379,7 @@ impl Registry {
         lock(&self.releases).add(name, release)?;
         lock(&self.compiled).keep(&recipe.component, plugin.compiled);
         tracing::info!(plugin = &*plugin.label, digest = %version.digest, by, "plugin version rules from the next batch");
+        lock(&self.recipes).insert(version.name.clone(), (version.clone(), recipe));
         let before = lock(&self.current).insert(version.name.clone(), version.clone());
         self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
         self.succeed(&version);
@@ -485,11 +496,20 @@ impl Registry {
         lock(&self.problems).keys().cloned().collect()
     }
 
+    fn ruling_recipe(&self, version: &PluginVersion) -> Option<Recipe> {
+        lock(&self.recipes).get(&version.name).filter(|(ruling, _)| ruling == version).map(|(_, recipe)| recipe.clone())
+    }
+
     fn compiled(&self, version: &PluginVersion) -> Result<(Recipe, Arc<Compiled>), ChainError> {
         let PluginVersion { name, digest } = version;
         let store = |source| ChainError::Store { name: name.clone(), source };
-        let recipe = self.store.recipe(digest).map_err(store)?;
-        let recipe = recipe.unwrap_or_else(|| Recipe::plain(digest.clone()));
+        let recipe = match self.ruling_recipe(version) {
+            Some(recipe) => recipe,
+            None => {
+                let recipe = self.store.recipe(digest).map_err(store)?;
+                recipe.unwrap_or_else(|| Recipe::plain(digest.clone()))
+            }
+        };
         if let Some(compiled) = lock(&self.compiled).find(&recipe.component) {
             return Ok((recipe, compiled));
         }
