@@ -94,9 +94,11 @@ bench: plugins ## The table of figures; RUNS=n takes the median of n runs
 	$(CARGO) build --release --locked --package hydrant --package hydrant-tests
 	"$(TARGET)/release/hydrant-bench" --runs $(RUNS)
 
-bench-plugins: plugins toolchains ## What a record costs in each language, and natively in Rust
-	$(CARGO) build --release --locked --package hydrant
+bench-plugins: plugins toolchains ## What a record costs in each language, how late a deadline is, what 1,000 plugins take
+	$(CARGO) build --release --locked --package hydrant --package hydrant-tests
 	$(CARGO) bench --quiet --locked --package hydrant --bench plugin
+	$(CARGO) bench --quiet --locked --package hydrant --bench deadline
+	"$(TARGET)/release/hydrant-bench" --only crowd
 	python3 plugins/bench.py "$(TARGET)/release/hydrant" "$(TOOLCHAINS)" "$(GUESTS)"
 
 crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allows, each followed by the conservation check
@@ -106,7 +108,7 @@ crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allow
 
 RELOADS ?= 10000
 .PHONY: reloads
-reloads: plugins ## RELOADS=n replacements of a plugin under load, followed by the conservation check
+reloads: plugins ## RELOADS=n replacements of a plugin under load, what each takes, and the conservation check
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
 	HYDRANT_RELOADS=$(RELOADS) \
 		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 trials::reloads

@@ -13,6 +13,7 @@ mod outlet;
 mod replay;
 mod runner;
 mod streams;
+mod swap;
 mod work;
 
 #[cfg(test)]

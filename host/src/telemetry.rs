@@ -5,6 +5,7 @@
 //! and words fixed in this code. Refuses to log, to aggregate over time, and to be read by a stage.
 
 mod breakers;
+mod swaps;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 pub use breakers::{BreakerMetrics, StreamBreaker};
+pub use swaps::SwapMetrics;
 
 use breakers::Breakers;
 
@@ -102,6 +104,8 @@ pub struct StreamMetrics {
     pub freshness_ms: Gauge<i64>,
     /// The breaker of its plugin.
     pub breaker: StreamBreaker,
+    /// Its changes of versions, counted together with those of all other streams.
+    pub swap: SwapMetrics,
 }
 
 /// One plugin's counters.
@@ -188,6 +192,7 @@ pub struct Telemetry {
     streams: Streams,
     plugins: Plugins,
     breakers: Breakers,
+    swaps: SwapMetrics,
     /// The journal's counters.
     pub journal: JournalMetrics,
 }
@@ -238,7 +243,8 @@ impl Telemetry {
         let streams = Streams::register(&mut registry);
         let plugins = Plugins::register(&mut registry);
         let breakers = Breakers::register(&mut registry);
-        Arc::new(Self { registry, streams, plugins, breakers, journal })
+        let swaps = swaps::register(&mut registry);
+        Arc::new(Self { registry, streams, plugins, breakers, swaps, journal })
     }
 
     /// The counters of one stream. Fetch once, keep.
@@ -261,6 +267,7 @@ impl Telemetry {
             delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
             freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
             breaker: self.breakers.of(label),
+            swap: self.swaps.clone(),
         }
     }
 

@@ -18,4 +18,5 @@ pub mod metrics;
 pub mod peers;
 pub mod process;
 pub mod producer;
+pub mod stamp;
 pub mod wait;

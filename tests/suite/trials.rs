@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hydrant_tests::checker::read_bucket;
 use hydrant_tests::client::{Client, sha256_hex, through_plugin};
 use hydrant_tests::environment::{number, say, seed};
 use hydrant_tests::host::{Host, Setup, TEST_TABLES, plugin};
-use hydrant_tests::metrics::sum;
+use hydrant_tests::metrics::{self, sum};
 use hydrant_tests::producer::Producers;
+use hydrant_tests::stamp::stamped;
 use hydrant_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -21,16 +22,6 @@ use crate::streams;
 
 const STREAM: &str = "logs";
 const LIMIT: Duration = Duration::from_secs(120);
-
-/// The guest `bench` that adds another text, of seven letters, than "hydrant".
-fn stamped(text: &str) -> Vec<u8> {
-    let mut bytes = fs::read(plugin("bench")).expect("a plugin");
-    let member = br#","pipeline":"hydrant"}"#;
-    let at = bytes.windows(member.len()).position(|window| window == member).expect("its constant");
-    let text_at = at + member.len() - b"hydrant\"}".len();
-    bytes[text_at..text_at + b"hydrant".len()].copy_from_slice(text.as_bytes());
-    bytes
-}
 
 /// A host with a stream through the plugin "bench".
 async fn host() -> Host {
@@ -188,18 +179,25 @@ async fn a_canary_ends_itself_badly_or_well() {
     assert_eq!(all, (0..numbers.next).collect::<Vec<_>>(), "each record once");
 }
 
+/// More versions than a stream keeps ready, so that each change loads the new one.
+const VERSIONS: usize = 8;
+
 /// Row P8: a plugin is replaced 100 times under load by default. Every acknowledged record is delivered exactly once,
-/// none fails that did not ask to, and each object was made by one version.
+/// none fails that did not ask to, and each object was made by one version. Says what the changes took of the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_lose_nothing() {
     let count = number("HYDRANT_RELOADS", 100);
     let seed = seed();
     let mut host = Host::start(streams::setup()).await;
     streams::create(&host.client()).await;
-    let versions = ["hydrant", "another"].map(|text| (sha256_hex(&stamped(text)), stamped(text)));
+    let versions: [_; VERSIONS] = std::array::from_fn(|at| {
+        let bytes = stamped(&if at == 0 { "hydrant".to_owned() } else { format!("vers-{at:02}") });
+        (sha256_hex(&bytes), bytes)
+    });
+    let began = Instant::now();
     let mut producers = Producers::start(&host.client(), &[streams::EDITED], 2, seed);
     for at in 1..=count {
-        let (digest, bytes) = &versions[usize::from(at % 2 == 1)];
+        let (digest, bytes) = &versions[usize::try_from(at).expect("small") % VERSIONS];
         replace(&host.plugin_dir().join("bench.wasm"), bytes);
         let rules =
             until("the other version", LIMIT, async || (shown(&host).await["digest"] == **digest).then_some(()));
@@ -207,6 +205,8 @@ async fn reloads_under_load_lose_nothing() {
         let put = producers.acknowledged(1, LIMIT).await;
         put.unwrap_or_else(|error| panic!("HYDRANT_SEED={seed}, reload {at}: {error}:\n{}", host.log_tail()));
     }
+    let took = began.elapsed();
+    let page = host.metrics().await;
     let ledger = producers.stop().await;
     let report = streams::drain_and_check(&mut host, &ledger).await;
     let mut made_by: BTreeMap<String, u64> = BTreeMap::new();
@@ -218,7 +218,19 @@ async fn reloads_under_load_lose_nothing() {
         *made_by.entry(stamps.first().expect("one").clone()).or_default() += 1;
     }
     say(&format!("{count} reloads with HYDRANT_SEED={seed}: {report:?}, objects by version: {made_by:?}"));
-    assert!(made_by.len() == 2 && made_by.values().sum::<u64>() >= count, "too few objects to prove much: {made_by:?}");
+    say(&format!("{:.0} ms for each", took.as_secs_f64() * 1e3 / count as f64));
+    for (part, meaning) in [("pause", "calls stood still"), ("cut", "the object before was sealed, beside calls")] {
+        let (name, label) = ("hydrant_plugin_swap_seconds", format!("part=\"{part}\""));
+        let at_most = |share| metrics::at_most(&page, name, &[&label], share).unwrap_or(f64::NAN) * 1e3;
+        let changes = sum(&page, &format!("{name}_count"), &[&label]);
+        let [p50, p99, most] = [0.5, 0.99, 1.0].map(at_most);
+        say(&format!("{part} ({meaning}), {changes} changes, ms: p50 <= {p50}, p99 <= {p99}, all <= {most}"));
+    }
+    let some = VERSIONS.min(usize::try_from(count).expect("small") + 1);
+    assert!(
+        made_by.len() == some && made_by.values().sum::<u64>() >= count,
+        "too few objects to prove much: {made_by:?}"
+    );
 }
 
 /// Replaces a file at once, as a deployment does.

@@ -75,7 +75,7 @@ impl History {
         Some((inner.epochs[place].clone(), until))
     }
 
-    /// The chain of an epoch, made once, on a worker: a version that is not in memory is compiled.
+    /// The chain of an epoch, made once; a version that is not in memory is compiled on a thread that may wait.
     pub(crate) async fn chain(&self, epoch: &Epoch, context: &Context) -> Result<Arc<Chain>, HistoryError> {
         let same =
             |known: &Epoch| known.definition_version == epoch.definition_version && known.plugins == epoch.plugins;
@@ -87,9 +87,13 @@ impl History {
             inner.definitions.get(&epoch.definition_version).cloned()
         };
         let definition = definition.ok_or(HistoryError::Definition(epoch.definition_version))?;
-        let (wanted, plugins) = (epoch.clone(), Arc::clone(&context.plugins));
-        let made = context.workers.process(move || Chain::new(&definition, &wanted, &plugins)).await?;
-        let chain = Arc::new(made?);
+        let chain = match Chain::at_hand(&definition, epoch, &context.plugins) {
+            Some(chain) => Arc::new(chain),
+            None => {
+                let (wanted, plugins) = (epoch.clone(), Arc::clone(&context.plugins));
+                Arc::new(context.workers.load(move || Chain::new(&definition, &wanted, &plugins)).await??)
+            }
+        };
         let mut inner = self.lock();
         if inner.chains.len() == CHAINS_KEPT {
             inner.chains.remove(0);

@@ -32,6 +32,7 @@ use super::delivery::{Delivery, Ended, Held};
 use super::guard::{Guard, Weighed};
 use super::history::{History, HistoryError};
 use super::outlet::Outlets;
+use super::swap::{Swap, SwapError};
 use super::{is_true, replay, work};
 
 /// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
@@ -97,6 +98,15 @@ enum Ahead {
     LookAgain(Duration),
 }
 
+impl From<SwapError> for RunnerError {
+    fn from(error: SwapError) -> Self {
+        match error {
+            SwapError::Journal(error) => Self::Journal(error),
+            SwapError::Work(error) => Self::Work(error),
+        }
+    }
+}
+
 type Processed = Result<Transformed, work::Gone>;
 
 /// One stream's task.
@@ -126,6 +136,8 @@ pub(crate) struct Runner {
     plugins_changed: watch::Receiver<u64>,
     /// The chain for new records, until a definition or plugin changes.
     current: Option<Arc<Chain>>,
+    /// Notes what rules.
+    swap: Swap,
     /// The plugins that made what is accumulated.
     accumulated: Vec<PluginVersion>,
     /// The definition under which what came last to what is accumulated was processed.
@@ -167,7 +179,6 @@ impl Runner {
             Accumulator::new(state.id, &definition, &state.marks, state.open_from, context.active_partitions);
         let mut runner = Self {
             stream: state.id,
-            metrics,
             history,
             accumulator,
             share: context.budget.share(),
@@ -180,6 +191,7 @@ impl Runner {
             durable_end,
             plugins_changed: context.plugins.changed(),
             current: None,
+            swap: Swap::new(metrics.swap.clone()),
             accumulated: Vec::new(),
             processed_under: Arc::clone(&definition),
             sealing: Arc::clone(&definition),
@@ -191,6 +203,7 @@ impl Runner {
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,
+            metrics,
             definition,
             signals,
             context,
@@ -295,8 +308,12 @@ impl Runner {
             }
             let aside = self.history.aside(batch.first..batch.end());
             let workers = self.context.workers.clone();
-            let work = async move { workers.process(move || replay::apply(&chain, batch, &aside)).await };
-            self.in_flight.push_back(Box::pin(work));
+            // A task, because a call must neither wait for this one, which may be waiting for a disk, nor have a worker's
+            // turn and leave it unused. Of one in its set, so that it leaves the queue when it is dropped.
+            let mut call = JoinSet::new();
+            call.spawn(async move { workers.process(move || replay::apply(&chain, batch, &aside)).await });
+            let call = async move { call.join_next().await.and_then(Result::ok).unwrap_or(Err(work::Gone)) };
+            self.in_flight.push_back(Box::pin(call));
         }
     }
 
@@ -363,6 +380,7 @@ impl Runner {
         if let Some(chain) = &self.current {
             return Ok(Some((Arc::clone(chain), until)));
         }
+        let since = std::time::Instant::now();
         let Some(epoch) = self.wanted() else { return Ok(None) };
         let made = self.history.chain(&epoch, &self.context).await;
         let Some(chain) = self.held(made) else { return Ok(None) };
@@ -370,8 +388,11 @@ impl Runner {
         let same =
             |ruling: &Epoch| ruling.definition_version == epoch.definition_version && ruling.plugins == epoch.plugins;
         if !ruling.as_ref().is_some_and(same) {
-            self.context.journal.epoch(epoch.clone()).await?;
+            self.swap.note(&self.context.journal, epoch.clone()).await?;
             self.history.add_epoch(epoch);
+            if ruling.is_some() {
+                self.swap.paused(since);
+            }
         }
         self.current = Some(Arc::clone(&chain));
         Ok(Some((chain, until)))
@@ -462,8 +483,12 @@ impl Runner {
         let plugins = ruling.map(|epoch| epoch.plugins).unwrap_or_default();
         if plugins != self.accumulated || !processed_under.collects_like(&self.processed_under) {
             // An object is made by one version of each plugin, and of records that were processed for the same columns.
+            let since = std::time::Instant::now();
             let cuts = self.accumulator.flush();
-            self.seal_all(cuts).await?;
+            if !cuts.is_empty() {
+                self.seal_all(cuts).await?;
+                self.swap.has_cut(since);
+            }
             self.accumulated = plugins;
         }
         if processed_under.version != self.processed_under.version {
@@ -524,6 +549,7 @@ impl Runner {
         // An update that was answered rules what is sealed after it.
         self.follow_definition();
         for cut in cuts {
+            self.swap.noted().await?;
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
             let (seal, content) = cut.plan(self.stream, &self.sealing, id, sealed_ms, &self.context.random)?;
             let bytes = content.bytes_in_memory();
@@ -604,6 +630,7 @@ impl Runner {
     async fn finish(mut self) -> Result<(), RunnerError> {
         let cuts = self.accumulator.flush();
         self.seal_all(cuts).await?;
+        self.swap.noted().await?;
         self.note_progress();
         while let Some(ended) = self.deliveries.join_next().await {
             self.delivered(ended);

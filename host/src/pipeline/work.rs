@@ -1,8 +1,9 @@
 //! Worker threads for plugins and encoding, so that neither ever runs on a thread that serves sockets.
 //!
 //! Encoding has threads of its own at a lower priority: compressing one object takes half a second of a core, and an
-//! acknowledgement that becomes due meanwhile must not wait for it. Refuses to queue without bound: a caller waits
-//! for its turn.
+//! acknowledgement that becomes due meanwhile must not wait for it. Loading a version has turns of its own, too: behind
+//! the calls of every stream, a change of versions would stand still for as long as they may take. Refuses to queue
+//! without bound: a caller waits for its turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,6 +20,7 @@ const ENCODE_NICE: i32 = 5;
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
     process: Arc<Semaphore>,
+    load: Arc<Semaphore>,
     encode: Arc<Semaphore>,
     /// Has room for a job per turn, so sending never blocks.
     encoders: SyncSender<Job>,
@@ -44,7 +46,8 @@ impl Workers {
                 tracing::error!(%error, "cannot start an encoding thread");
             }
         }
-        Self { process: Arc::new(Semaphore::new(process)), encode: Arc::new(Semaphore::new(encode)), encoders }
+        let turns = |count| Arc::new(Semaphore::new(count));
+        Self { process: turns(process), load: turns(process), encode: turns(encode), encoders }
     }
 
     /// Runs a plugin call.
@@ -52,13 +55,12 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Gone> {
-        let turn = Arc::clone(&self.process).acquire_owned().await.map_err(|_closed| Gone)?;
-        let done = spawn_blocking(move || {
-            let result = work();
-            drop(turn);
-            result
-        });
-        done.await.map_err(|_panicked| Gone)
+        run(&self.process, work).await
+    }
+
+    /// Loads the code of a chain: mostly a look into memory, seldom seconds of a compiler.
+    pub(crate) async fn load<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+        run(&self.load, work).await
     }
 
     /// Runs an encoder.
@@ -73,6 +75,17 @@ impl Workers {
         self.encoders.send(job).map_err(|_ended| Gone)?;
         result.await.map_err(|_panicked| Gone)
     }
+}
+
+/// Waits for a turn, then works on a blocking thread.
+async fn run<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+    let turn = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
+    let done = spawn_blocking(move || {
+        let result = work();
+        drop(turn);
+        result
+    });
+    done.await.map_err(|_panicked| Gone)
 }
 
 /// Lives until every [`Workers`] is gone.
@@ -103,6 +116,21 @@ mod tests {
         let (serving, encoding) = (nice(), workers.encode(nice).await.unwrap());
         assert_eq!(encoding, (serving + ENCODE_NICE).min(19));
         assert_eq!(workers.process(nice).await.unwrap(), serving);
+    }
+
+    /// A change of versions does not wait for calls, of which each may take its whole deadline.
+    #[tokio::test]
+    async fn loading_does_not_wait_for_calls() {
+        let workers = Workers::new(1);
+        let (release, held) = sync_channel::<()>(0);
+        let other = workers.clone();
+        let call = tokio::spawn(async move { other.process(move || held.recv().is_ok()).await });
+        while workers.process.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(workers.load(|| 7).await.unwrap(), 7);
+        release.send(()).unwrap();
+        assert!(call.await.unwrap().unwrap());
     }
 
     #[tokio::test]

@@ -72,6 +72,23 @@ impl Chain {
     /// # Errors
     /// A plugin is missing or does not load.
     pub fn new(definition: &Definition, epoch: &Epoch, host: &PluginHost) -> Result<Self, ChainError> {
+        Self::with(definition, epoch, |version| host.load(version))
+    }
+
+    /// The same without blocking; none when something of it is not in memory, or wrong.
+    pub fn at_hand(definition: &Definition, epoch: &Epoch, host: &PluginHost) -> Option<Self> {
+        let load = |version: &PluginVersion| {
+            let PluginVersion { name, digest } = version.clone();
+            host.at_hand(version).ok_or(ChainError::Missing { name, digest })
+        };
+        Self::with(definition, epoch, load).ok()
+    }
+
+    fn with(
+        definition: &Definition,
+        epoch: &Epoch,
+        load: impl Fn(&PluginVersion) -> Result<Arc<Plugin>, ChainError>,
+    ) -> Result<Self, ChainError> {
         let mut versions = epoch.plugins.iter();
         let mut steps = Vec::with_capacity(definition.processors.len());
         for processor in &definition.processors {
@@ -82,7 +99,7 @@ impl Chain {
                     let lambda_arn = lambda_arn.clone();
                     match version.stand_in() {
                         Some(stand_in) => Step::StandIn { stand_in, version: version.clone(), lambda_arn },
-                        None => Step::Plugin { plugin: host.load(version)?, lambda_arn, retries: *retries },
+                        None => Step::Plugin { plugin: load(version)?, lambda_arn, retries: *retries },
                     }
                 }
                 Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),

@@ -22,6 +22,7 @@ struct Hostile;
 struct Orders {
     what: String,
     when: Option<String>,
+    bytes: Option<usize>,
 }
 
 thread_local! {
@@ -42,7 +43,8 @@ impl Guest for Hostile {
             ("configure-trap", false) => std::process::abort(),
             _ => {}
         }
-        ORDERS.set(Orders { what, when: setting("when") });
+        let bytes = setting("bytes").and_then(|bytes| bytes.parse().ok());
+        ORDERS.set(Orders { what, when: setting("when"), bytes });
         Ok(())
     }
 
@@ -52,14 +54,14 @@ impl Guest for Hostile {
             if batch.records.ends.is_empty() || !meant {
                 return keep_all(batch.records.ends.len());
             }
-            misbehave(&orders.what, batch)
+            misbehave(orders, batch)
         })
     }
 }
 
-fn misbehave(what: &str, batch: Batch) -> Output {
+fn misbehave(orders: &Orders, batch: Batch) -> Output {
     let count = batch.records.ends.len();
-    match what {
+    match orders.what.as_str() {
         "abort" => std::process::abort(),
         "panic" => trap_with_a_word(),
         "trap-late" => {
@@ -79,12 +81,17 @@ fn misbehave(what: &str, batch: Batch) -> Output {
             keep_all(count)
         }
         "spin-bulk" => {
-            let mut hole = vec![0_u8; 8 << 20];
+            let mut hole = vec![0_u8; orders.bytes.unwrap_or(8 << 20)];
+            let half = hole.len() / 2;
             loop {
                 hole.fill(black_box(1));
-                hole.copy_within(0..4 << 20, 4 << 20);
+                hole.copy_within(0..half, half);
                 black_box(&hole);
             }
+        }
+        "spin-deep" => {
+            black_box(toil(1));
+            keep_all(count)
         }
         "hoard" => {
             let mut hoard = Vec::new();
@@ -252,6 +259,15 @@ fn spin() -> ! {
     loop {
         black_box(());
     }
+}
+
+/// As deep as [`dig`] and far slower: it is the time that ends it.
+fn toil(depth: usize) -> usize {
+    let hole = black_box([depth; 8]);
+    for at in 0..10_000_000_usize {
+        black_box(at);
+    }
+    if hole[0] == 0 { 0 } else { toil(depth + 1) + black_box(hole[7]) }
 }
 
 fn dig(depth: usize) -> usize {

@@ -1,5 +1,6 @@
 //! Every way in which a guest can misbehave. The setting `do` selects one; with the setting `when`, only a batch with a
-//! record that contains that text meets it. Otherwise every record is kept.
+//! record that contains that text meets it. Otherwise every record is kept. The setting `bytes` says how much memory
+//! the bulk operations of `spin-bulk` are about.
 //!
 //! The host's tests read [`BEHAVIOURS`] and fail when one is in no test. Refuses nothing.
 
@@ -40,6 +41,7 @@ pub const BEHAVIOURS: &[&str] = &[
     "remember",
     "spin",
     "spin-bulk",
+    "spin-deep",
     "split",
     "trap-late",
 ];

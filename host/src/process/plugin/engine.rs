@@ -5,7 +5,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy};
@@ -24,10 +24,28 @@ pub(super) struct Sandbox {
     started: Condvar,
 }
 
-#[derive(Default)]
 struct Running {
     calls: usize,
     clock: Clock,
+    time: Time,
+}
+
+/// Time that guests had: the machine's, without the stretches in which nobody ran.
+#[derive(Clone, Copy)]
+struct Time {
+    /// At the last tick.
+    passed: Duration,
+    ticked: Instant,
+}
+
+impl Time {
+    fn at(self, now: Instant) -> Duration {
+        self.passed + now.saturating_duration_since(self.ticked).min(STANDSTILL)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        *self = Self { passed: self.at(now), ticked: now };
+    }
 }
 
 #[derive(Default, PartialEq)]
@@ -83,7 +101,9 @@ impl Sandbox {
         let engine = Engine::new(config)?;
         let mut linker = Linker::new(&engine);
         bindings::v1::add_log(&mut linker)?;
-        Ok(Self { engine, linker, running: Mutex::default(), freed: Condvar::new(), started: Condvar::new() })
+        let time = Time { passed: Duration::ZERO, ticked: Instant::now() };
+        let running = Mutex::new(Running { calls: 0, clock: Clock::default(), time });
+        Ok(Self { engine, linker, running, freed: Condvar::new(), started: Condvar::new() })
     }
 
     /// Takes a slot for one instance, waiting for one while all are taken, and keeps the clock going until it is dropped.
@@ -95,17 +115,21 @@ impl Sandbox {
         running.calls += 1;
         if running.clock == Clock::Stopped {
             running.clock = Clock::Ticking;
+            running.time.ticked = Instant::now();
             self.started.notify_one();
         }
         Slot(self)
     }
 
-    /// Ticks until `deadline` from now; never 0, so that a call always begins.
-    pub(super) fn ticks(deadline: Duration) -> u64 {
-        u64::try_from(deadline.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX / 2) + 1
+    /// What a call's deadline is measured in. Each tick of the engine's own counter only makes a guest look at it: ticks
+    /// come late on a busy machine, and a sleep is always a little longer than asked, which adds up over a long deadline.
+    pub(super) fn now(&self) -> Duration {
+        self.running().time.at(Instant::now())
     }
 
     fn tick(&self) {
+        // A clock that waits for a processor ends calls late. Where this is not allowed it has its share, as all threads.
+        rustix::process::nice(CLOCK_NICE).ok();
         let mut idle_ticks = 0;
         loop {
             let mut running = self.running();
@@ -116,6 +140,7 @@ impl Sandbox {
                     running = self.started.wait(running).unwrap_or_else(PoisonError::into_inner);
                 }
             }
+            running.time.tick(Instant::now());
             drop(running);
             thread::sleep(TICK);
             self.engine.increment_epoch();
@@ -195,5 +220,30 @@ const KEEP_RESIDENT_BYTES: usize = 2 << 20;
 const KEEP_RESIDENT_TABLE_BYTES: usize = 64 << 10;
 /// How exact a deadline is.
 const TICK: Duration = Duration::from_millis(5);
+/// Of a longer time without a tick only so much counts: the machine was suspended, or the process stopped, and so were
+/// the calls. Far longer than the clock waits for a processor.
+const STANDSTILL: Duration = Duration::from_millis(500);
+/// Before every thread that works.
+const CLOCK_NICE: i32 = -10;
 /// A second without a call stops the clock, so that an idle host sleeps.
 const LINGER_TICKS: u32 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row P2: a clock that is late takes nothing from a deadline; a machine that stood still does.
+    #[test]
+    fn time_passes_with_late_ticks_and_not_while_the_machine_stands_still() {
+        let start = Instant::now();
+        let mut time = Time { passed: Duration::ZERO, ticked: start };
+        time.tick(start + TICK);
+        let late = start + TICK + STANDSTILL;
+        assert_eq!(time.at(late), TICK + STANDSTILL);
+        time.tick(late);
+        time.tick(late + TICK);
+        assert_eq!(time.passed, TICK + STANDSTILL + TICK);
+        time.tick(late + Duration::from_secs(3_600));
+        assert_eq!(time.passed, TICK + STANDSTILL + TICK + STANDSTILL);
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use super::bindings::v1::{Answer, Applied, ApplyParameters, BatchIn, ConfigureParameters, Configured, ContextIn};
 use super::component::Compiled;
@@ -71,10 +71,13 @@ impl Call<'_> {
         })
     }
 
-    fn run_in(&self, sandbox: &Sandbox, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
+    fn run_in(&self, sandbox: &'static Sandbox, log: Log, batch: BatchIn<'_>) -> Result<Answer, Fault> {
         let mut store = self.store(sandbox, log, &batch);
-        store.set_epoch_deadline(Sandbox::ticks(self.deadline));
-        store.epoch_deadline_trap();
+        let end = sandbox.now().saturating_add(self.deadline);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if sandbox.now() < end { UpdateDeadline::Continue(1) } else { UpdateDeadline::Interrupt })
+        });
         let output_bytes = self.allowance(&batch);
         let answer = self.converse(&mut store, batch);
         let host = store.data_mut();

@@ -90,6 +90,7 @@ impl Registry {
         lock(&self.releases).add(name, release)?;
         lock(&self.compiled).keep(&recipe.component, plugin.compiled);
         tracing::info!(plugin = &*plugin.label, digest = %version.digest, by, "plugin version rules from the next batch");
+        lock(&self.recipes).insert(version.name.clone(), (version.clone(), recipe));
         let before = lock(&self.current).insert(version.name.clone(), version.clone());
         self.telemetry.plugin_rules(name, &version.digest, before.as_ref().map(|before| before.digest.as_str()));
         self.succeed(&version);

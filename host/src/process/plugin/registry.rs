@@ -93,6 +93,7 @@ impl PluginHost {
             publishing: Mutex::default(),
             releases: Mutex::new(Releases::open(settings.store_dir.join("releases.json"))),
             current: Mutex::default(),
+            recipes: Mutex::default(),
             compiled: Mutex::default(),
             shared: Mutex::default(),
             sample_room: Arc::default(),
@@ -218,6 +219,13 @@ impl PluginHost {
         self.registry.take_turns();
     }
 
+    /// The same without blocking, where nothing of it must be read or compiled: a version that rules, most of the time.
+    pub fn at_hand(&self, version: &PluginVersion) -> Option<Arc<Plugin>> {
+        let recipe = self.registry.ruling_recipe(version)?;
+        let compiled = lock(&self.registry.compiled).find(&recipe.component)?;
+        Some(Arc::new(self.registry.plugin(version.clone(), compiled, recipe)))
+    }
+
     fn publish_by(&self, name: &str, bytes: &[u8], by: &str) -> Result<PluginVersion, PublishError> {
         self.registry.publish_file(name, bytes, by, || Ok(()))
     }
@@ -279,6 +287,8 @@ pub(super) struct Registry {
     pub(super) compiler: Compiler,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) current: Mutex<BTreeMap<String, PluginVersion>>,
+    /// Of the versions that rule, by plugin, so that a change of versions waits for no disk.
+    pub(super) recipes: Mutex<BTreeMap<String, (PluginVersion, Recipe)>>,
     /// By the component's digest.
     pub(super) compiled: Mutex<Recent<Compiled>>,
     /// What all versions of a plugin share.
@@ -348,11 +358,20 @@ impl Registry {
         lock(&self.problems).keys().cloned().collect()
     }
 
+    fn ruling_recipe(&self, version: &PluginVersion) -> Option<Recipe> {
+        lock(&self.recipes).get(&version.name).filter(|(ruling, _)| ruling == version).map(|(_, recipe)| recipe.clone())
+    }
+
     fn compiled(&self, version: &PluginVersion) -> Result<(Recipe, Arc<Compiled>), ChainError> {
         let PluginVersion { name, digest } = version;
         let store = |source| ChainError::Store { name: name.clone(), source };
-        let recipe = self.store.recipe(digest).map_err(store)?;
-        let recipe = recipe.unwrap_or_else(|| Recipe::plain(digest.clone()));
+        let recipe = match self.ruling_recipe(version) {
+            Some(recipe) => recipe,
+            None => {
+                let recipe = self.store.recipe(digest).map_err(store)?;
+                recipe.unwrap_or_else(|| Recipe::plain(digest.clone()))
+            }
+        };
         if let Some(compiled) = lock(&self.compiled).find(&recipe.component) {
             return Ok((recipe, compiled));
         }

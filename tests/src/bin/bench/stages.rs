@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use crate::table::{Row, row, thousands};
 
+/// The benches that are of stages.
+const STAGES: [&str; 5] = ["decode", "append", "plugin", "encode", "upload"];
+
 /// One stage's cost.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Stage {
@@ -19,10 +22,11 @@ pub(crate) struct Stage {
     pub(crate) nanoseconds_per_record: f64,
 }
 
-/// Runs every bench of the host.
+/// Runs the bench of every stage.
 pub(crate) fn measure() -> Vec<Stage> {
     let mut cargo = Command::new(text("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["bench", "--quiet", "--locked", "--package", "hydrant", "--benches"]);
+    cargo.args(["bench", "--quiet", "--locked", "--package", "hydrant"]);
+    cargo.args(STAGES.iter().flat_map(|stage| ["--bench", stage]));
     cargo.arg("--target-dir").arg(target_directory()).current_dir(repository());
     let output = cargo.output().expect("cargo can be run");
     assert!(output.status.success(), "the benches fail:\n{}", String::from_utf8_lossy(&output.stderr));

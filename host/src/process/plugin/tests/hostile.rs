@@ -44,6 +44,7 @@ const CASES: &[(&str, Cost)] = &[
     ("crunch", Nothing),
     ("spin", Poison(FUNCTION, "took longer than its")),
     ("spin-bulk", Poison(FUNCTION, "took longer than its")),
+    ("spin-deep", Poison(FUNCTION, "took longer than its")),
     ("configure-spin", All(FUNCTION, "refused its configuration: took longer than its")),
     // P3
     ("hoard", Poison(FUNCTION, "needed more than its 100663296 bytes of memory")),

@@ -87,7 +87,9 @@ fn an_old_version_stays_at_hand() {
     let answer = before.apply(records.clone());
     rig.install("p", "orders");
     host.rescan();
-    assert_ne!(host.current("p").as_ref(), Some(&old));
+    let ruling = host.current("p").unwrap();
+    assert_ne!(ruling, old);
+    assert!(host.at_hand(&ruling).is_some() && host.at_hand(&old).is_none(), "what rules waits for no disk");
     assert_eq!(before.apply(records.clone()), answer, "a chain keeps its version");
     let again = Chain::new(&definition(vec![plugin("p")]), &epoch(vec![old.clone()]), &host).unwrap();
     assert_eq!(again.apply(records.clone()), answer);
