@@ -27,5 +27,5 @@ pub use range::{AddressRange, RangeError};
 pub use report::{Effective, Reason, Report};
 pub use settings::{
     Admin, Api, Authentication, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory, Plugins, S3,
-    S3Endpoint, Settings, Shutdown,
+    S3Endpoint, Secrets, Settings, Shutdown,
 };

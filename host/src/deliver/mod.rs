@@ -10,13 +10,19 @@ mod build;
 pub mod client;
 mod destination;
 pub mod embedded;
+mod http_endpoint;
 mod retry;
 mod s3;
+mod secrets;
+mod splunk;
 #[doc(hidden)]
 pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
 pub use destination::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
+pub use http_endpoint::HttpEndpointDestination;
 pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};
+pub use secrets::{Credential, SecretError, SecretShape, Secrets};
+pub use splunk::SplunkDestination;

@@ -22,11 +22,18 @@ pub struct SendError {
     pub(super) place: String,
     /// For people; no path, header or body.
     pub(super) detail: String,
+    /// TLS came to nothing because of the peer's certificate.
+    pub(super) is_unverified: bool,
 }
 
 impl SendError {
     pub(super) fn new(kind: SendErrorKind, place: &str, detail: impl Into<String>) -> Self {
-        Self { kind, place: place.to_owned(), detail: detail.into() }
+        Self { kind, place: place.to_owned(), detail: detail.into(), is_unverified: false }
+    }
+
+    /// Whether the peer showed a certificate that is not trusted, or not for this host.
+    pub fn is_unverified(&self) -> bool {
+        self.is_unverified
     }
 }
 

@@ -187,7 +187,11 @@ impl Client {
         let connector = TlsConnector::from(Arc::clone(&self.inner.tls));
         match connector.connect(name, stream).await {
             Ok(stream) => handshake(stream, place).await,
-            Err(error) => Err(fail(format!("no TLS connection: {error}"))),
+            Err(error) => {
+                let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                let is_unverified = matches!(cause, Some(rustls::Error::InvalidCertificate(_)));
+                Err(SendError { is_unverified, ..fail(format!("no TLS connection: {error}")) })
+            }
         }
     }
 
