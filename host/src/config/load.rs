@@ -13,7 +13,7 @@ use super::keys;
 use super::report::{Effective, Reason};
 use super::{
     AddressRange, Admin, Api, Authentication, Catalog, ConfigError, Credential, Egress, Environment, Journal, Level,
-    Log, LogFormat, Memory, Report, S3, S3Endpoint, Settings, Shutdown,
+    Log, LogFormat, Memory, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
 };
 
 /// Most bytes of a configuration file or a secret file: a wrong path must not fill the memory.
@@ -71,6 +71,7 @@ impl Loader<'_> {
         let s3 = self.s3();
         let egress = self.egress();
         let catalog = self.catalog();
+        let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
         let journal = self.journal();
         let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
         let plugins = self.plugins();
@@ -88,6 +89,7 @@ impl Loader<'_> {
             s3: s3?,
             egress,
             catalog,
+            secrets,
             journal,
             memory,
             plugins,

@@ -26,6 +26,11 @@ pub enum RangeError {
 }
 
 impl AddressRange {
+    /// The address whose leading bits count, and how many of them do.
+    pub fn parts(&self) -> (IpAddr, u8) {
+        (self.network, self.prefix)
+    }
+
     /// Whether `address` lies within. An IPv4 address wrapped in IPv6 (`::ffff:a.b.c.d`) counts as the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {

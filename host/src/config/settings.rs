@@ -30,6 +30,8 @@ pub struct Settings {
     pub egress: Egress,
     /// Tables for format conversion.
     pub catalog: Option<Catalog>,
+    /// What destinations log in with.
+    pub secrets: Secrets,
     /// The durable buffer.
     pub journal: Journal,
     /// Memory shared by all streams.
@@ -124,6 +126,13 @@ pub enum Catalog {
     Directory(PathBuf),
     /// A Glue-compatible URL.
     Endpoint(String),
+}
+
+/// What destinations log in with.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// `NAME.json` in here is the secret that streams name by an ARN that ends in `:secret:NAME`.
+    pub dir: Option<PathBuf>,
 }
 
 /// The durable buffer.

@@ -49,7 +49,7 @@ fn defaults_are_the_promised_ones() {
     assert_eq!(settings.s3.endpoint, S3Endpoint::Aws);
     assert!(settings.s3.path_style);
     assert!(settings.egress.allow.is_empty() && !settings.egress.plaintext && settings.egress.ca_file.is_none());
-    assert_eq!(settings.catalog, None);
+    assert_eq!((settings.catalog, settings.secrets.dir), (None, None));
     assert_eq!(settings.memory.budget_bytes, 512 << 20);
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4 is the default") };
     assert_eq!(credentials[0].access_key_id, "AKIAHYDRANT");
@@ -91,6 +91,8 @@ ca_file   = "roots.pem"
 resolve   = { "wh.abc.us-east-1.redshift.amazonaws.com" = "127.0.0.1" }
 [catalog]
 dir = "catalog"
+[secrets]
+dir = "secrets"
 "#;
     std::fs::write(&file, text).expect("a file");
     let settings = load(&file, &environment()).unwrap_or_else(|error| panic!("{error}")).settings;
@@ -101,6 +103,7 @@ dir = "catalog"
     assert_eq!(settings.egress.allow.len(), 2);
     assert_eq!(settings.egress.resolve["wh.abc.us-east-1.redshift.amazonaws.com"].to_string(), "127.0.0.1");
     assert_eq!(settings.catalog, Some(Catalog::Directory(directory.path().join("catalog"))));
+    assert_eq!(settings.secrets.dir, Some(directory.path().join("secrets")));
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4") };
     assert_eq!(credentials[0].account_id, "210987654321");
     assert_eq!(credentials[1].account_id, "123456789012");
@@ -129,7 +132,7 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
     refused("regio = 1", "regio", Some(1), "unknown key", "known keys there: data_dir, plugin_dir, region, account_id");
     refused("[admin]\nport = 1", "admin.port", Some(2), "unknown key", "known keys there: listen");
     refused("admin = 1", "admin", Some(1), "must be a table", "write [admin] and its keys below");
-    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, plugins, s3, shutdown";
+    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, plugins, s3, secrets, shutdown";
     refused("[kafka]", "kafka", Some(1), "unknown table", tables);
     refused("[kafka]\na = 1\nb = 2", "kafka", Some(1), "unknown table", tables);
     refused(

@@ -7,11 +7,15 @@
 //! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
 
 mod build;
+pub mod client;
 mod connect;
 mod destination;
 pub mod embedded;
+mod http_endpoint;
 mod retry;
 mod s3;
+mod secrets;
+mod splunk;
 #[doc(hidden)]
 pub mod testing;
 
@@ -19,5 +23,8 @@ pub use build::{BuildError, Delivery, build};
 pub use connect::Outlets;
 pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
+pub use http_endpoint::HttpEndpointDestination;
 pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};
+pub use secrets::{Credential, SecretError, SecretShape, Secrets};
+pub use splunk::SplunkDestination;

@@ -4,9 +4,15 @@
 //! listens on a free loopback port, keeps its files in a folder of its own and ends with its guard. A peer that cannot
 //! be installed or does not start is a failed test, never a skipped one.
 
+mod http1;
+mod http_endpoint;
 mod install;
 mod proxy;
 mod s3;
+mod splunk;
 
+pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
+pub use http1::{Authority, Received};
 pub use proxy::Proxy;
 pub use s3::{S3Peer, s3proxy, versitygw};
+pub use splunk::{Acknowledging, CollectorFault, HecReceiver};

@@ -1,0 +1,200 @@
+//! Line 7 of the deliveries, second half: Splunk's event collector with indexer acknowledgement.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hydrant::definition::{Buffering, Login, Secret, Splunk};
+use hydrant::deliver::client::Client;
+use hydrant::deliver::{DeliveryError, Destination, Receipt, Secrets, SplunkDestination, Verdict};
+use hydrant::record::Documents;
+use hydrant_tests::peers::{Acknowledging, Authority, CollectorFault, HecReceiver};
+use hydrant_tests::wait;
+
+use crate::http::{client, documents};
+
+const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/logs";
+const TOKEN: &str = "canary-0000-hec-token";
+
+fn settings(endpoint: String, is_raw: bool, seconds: u32) -> Splunk {
+    Splunk {
+        endpoint,
+        is_raw,
+        token: Login::Given { user: String::new(), secret: Secret::new(TOKEN) },
+        acknowledgement_seconds: seconds,
+        buffering: Buffering { bytes: 5 << 20, seconds: 60 },
+        retry_seconds: 300,
+        backs_up_all: false,
+    }
+}
+
+/// Long enough never to matter.
+const LONG: u32 = 60;
+
+struct Stage {
+    collector: HecReceiver,
+    client: Arc<Client>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let authority = Authority::new();
+        let collector = HecReceiver::start(&authority, TOKEN).await;
+        let client = client(&authority, collector.host());
+        Self { collector, client }
+    }
+
+    fn destination(&self, is_raw: bool, seconds: u32) -> SplunkDestination {
+        let settings = settings(self.collector.url(), is_raw, seconds);
+        SplunkDestination::new(&settings, ARN, Arc::clone(&self.client), Secrets::new(None))
+    }
+}
+
+fn lines() -> Vec<Vec<u8>> {
+    vec![b"first line\n".to_vec(), Vec::new(), b"second, without end".to_vec(), b"third\n".to_vec()]
+}
+
+async fn fails(destination: &dyn Destination<Documents>, documents: &Documents) -> DeliveryError {
+    destination.deliver(documents).await.expect_err("an error")
+}
+
+/// Issue 5, line 7: the records' bytes end to end, delivered when the indexer says so and not before.
+#[tokio::test]
+async fn a_batch_is_delivered_once_it_is_indexed() {
+    let stage = Stage::new().await;
+    stage.collector.acknowledge(Acknowledging::After(2));
+    let batch = documents(&lines());
+    assert_eq!(stage.destination(true, LONG).deliver(&batch).await.unwrap(), Receipt::default());
+    assert_eq!(stage.collector.indexed(), [lines().concat()]);
+    assert_eq!(stage.collector.questions(), 3);
+    // Another process speaks on the same channel.
+    stage.destination(true, LONG).deliver(&batch).await.unwrap();
+    assert_eq!(stage.collector.channels().len(), 1);
+    assert_eq!(stage.collector.violations(), Vec::<String>::new());
+}
+
+/// Issue 5, line 7: events as they come; what is no event is refused for good, whatever is wrong with it.
+#[tokio::test]
+async fn events_are_events_or_refused() {
+    let stage = Stage::new().await;
+    let destination = stage.destination(false, LONG);
+    let events = [&br#"{"event":"one","fields":{"a":"b"}}"#[..], br#"{"event":{"two":2}}"#].map(<[u8]>::to_vec);
+    destination.deliver(&documents(&events)).await.unwrap();
+    assert_eq!(stage.collector.indexed(), [events.concat()]);
+    for bad in [&br#"{"event":""}"#[..], br#"{"data":1}"#, b"no json", b"[1]"] {
+        let error = fails(&destination, &documents(&[bad.to_vec()])).await;
+        assert_eq!((error.code, error.verdict), ("Splunk.InvalidDataFormat", Verdict::Reject), "{error}");
+    }
+    assert_eq!(stage.collector.indexed().len(), 1);
+    // Nothing to say is nothing to lose.
+    assert_eq!(destination.deliver(&documents(&[Vec::new()])).await.unwrap(), Receipt::default());
+}
+
+/// Issue 5, line 7: each way to misbehave has its code, and the batch is delivered when it ends.
+#[tokio::test]
+async fn a_collector_that_misbehaves_is_told_apart_and_tried_again() {
+    use CollectorFault::*;
+    let stage = Stage::new().await;
+    let destination = stage.destination(true, LONG).with_timeout(Duration::from_secs(3));
+    let batch = documents(&lines());
+    for (fault, code) in [
+        (Busy, "Splunk.ServerError"),
+        (TokenDisabled, "Splunk.DisabledToken"),
+        (AckDisabled, "Splunk.DisabledAck"),
+        (WrongIndex, "Splunk.InvalidIndex"),
+        (Page, "Splunk.InvalidEndpoint"),
+        (Silent, "Splunk.ConnectionTimeout"),
+        (Cut, "Splunk.ConnectionClosed"),
+    ] {
+        stage.collector.misbehave(&[fault]);
+        let error = fails(&destination, &batch).await;
+        assert_eq!((error.code, error.verdict), (code, Verdict::Retry(None)), "{fault:?}: {error}");
+        assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
+    }
+    assert!(stage.collector.indexed().is_empty());
+    // Without a number to ask for, nothing proves that it is indexed.
+    stage.collector.misbehave(&[NoAckId]);
+    assert_eq!(fails(&destination, &batch).await.code, "Splunk.DisabledAck");
+    destination.deliver(&batch).await.unwrap();
+    assert_eq!(stage.collector.violations(), Vec::<String>::new());
+}
+
+/// Issue 5, line 7: an acknowledgement that never comes, of another indexer, or from a collector that is busy.
+#[tokio::test]
+async fn an_acknowledgement_that_does_not_come_ends_the_attempt() {
+    let stage = Stage::new().await;
+    let batch = documents(&lines());
+    for (how, code) in [
+        (Acknowledging::Never, "Splunk.AckTimeout"),
+        (Acknowledging::Busy, "Splunk.AckTimeout"),
+        (Acknowledging::Elsewhere, "Splunk.ProxyWithoutStickySessions"),
+    ] {
+        stage.collector.acknowledge(how);
+        let error = fails(&stage.destination(true, 1), &batch).await;
+        assert_eq!((error.code, error.verdict), (code, Verdict::Retry(None)), "{error}");
+    }
+    assert!(stage.collector.questions() > 3);
+    stage.collector.acknowledge(Acknowledging::After(0));
+    stage.destination(true, 1).deliver(&batch).await.unwrap();
+    // The collector knows no batches: what timed out and was indexed is there again. Firehose is no different.
+    assert_eq!(stage.collector.indexed(), vec![lines().concat(); 4]);
+}
+
+/// Issue 5, line 7: the batch is indexed and the answer is lost; nothing is reported as delivered that is not known.
+#[tokio::test]
+async fn an_unknown_outcome_is_a_failure_and_repeats() {
+    let stage = Stage::new().await;
+    let (destination, batch) = (stage.destination(true, LONG), documents(&lines()));
+    stage.collector.misbehave(&[CollectorFault::LoseAnswer]);
+    assert_eq!(fails(&destination, &batch).await.code, "Splunk.ConnectionClosed");
+    destination.deliver(&batch).await.unwrap();
+    assert_eq!(stage.collector.indexed(), vec![lines().concat(); 2]);
+}
+
+/// Issue 5, line 7: a token that is rotated between two attempts serves at the next one.
+#[tokio::test]
+async fn a_stored_token_is_read_at_each_attempt() {
+    let stage = Stage::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hec.json");
+    let token = Login::Stored("arn:aws:secretsmanager:us-east-1:000000000000:secret:hec".to_owned());
+    let settings = Splunk { token, ..settings(stage.collector.url(), true, LONG) };
+    let secrets = Secrets::new(Some(folder.path().to_owned()));
+    let destination = SplunkDestination::new(&settings, ARN, Arc::clone(&stage.client), secrets);
+    let batch = documents(&lines());
+    assert_eq!(fails(&destination, &batch).await.code, "Splunk.SecretUnavailable");
+    std::fs::write(&file, r#"{"hec_token":"old"}"#).unwrap();
+    assert_eq!(fails(&destination, &batch).await.code, "Splunk.InvalidToken");
+    stage.collector.want_token("new");
+    std::fs::write(&file, r#"{"hec_token":"new"}"#).unwrap();
+    destination.deliver(&batch).await.unwrap();
+    assert_eq!(stage.collector.indexed().len(), 1);
+}
+
+/// Issue 5, line 7: a delivery that is dropped while it waits for its acknowledgement can be made again.
+#[tokio::test]
+async fn a_cancelled_delivery_can_be_made_again() {
+    let stage = Stage::new().await;
+    let (destination, batch) = (stage.destination(true, LONG), documents(&lines()));
+    stage.collector.acknowledge(Acknowledging::Never);
+    let asked =
+        wait::until("a question", Duration::from_secs(30), async || (stage.collector.questions() > 0).then_some(()));
+    tokio::select! {
+        ended = destination.deliver(&batch) => panic!("there is no acknowledgement, but {ended:?}"),
+        asked = asked => asked.unwrap(),
+    }
+    stage.collector.acknowledge(Acknowledging::After(0));
+    destination.deliver(&batch).await.unwrap();
+    assert_eq!(stage.collector.indexed().len(), 2);
+}
+
+/// Issue 5, line 7: certificates that are not trusted are told from other failures.
+#[tokio::test]
+async fn a_collector_without_a_trusted_certificate_gets_nothing() {
+    let collector = HecReceiver::start(&Authority::new(), TOKEN).await;
+    let client = client(&Authority::new(), collector.host());
+    let settings = settings(collector.url(), true, LONG);
+    let destination = SplunkDestination::new(&settings, ARN, client, Secrets::new(None));
+    assert_eq!(fails(&destination, &documents(&lines())).await.code, "Splunk.SSLUnverified");
+    assert!(collector.indexed().is_empty());
+}
