@@ -19,6 +19,7 @@ use crate::api;
 use crate::batch::name;
 use crate::cli::{Host, Journals, PluginLimits};
 use crate::config::{self, S3Endpoint, Settings};
+use crate::deliver::client::Client;
 use crate::deliver::{self, Policy};
 use crate::journal::{self, Journal, inspect};
 use crate::pipeline::{Parts, Pipeline, Stopped};
@@ -90,7 +91,7 @@ impl Host for App {
             recovered,
             plugins: Arc::clone(&plugins),
             destination: delivery.destination,
-            connector: Arc::new(deliver::Outlets::default()),
+            connector: Arc::new(outlets(&settings)?),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
@@ -250,12 +251,7 @@ fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {
         S3Endpoint::Url(url) => deliver::Endpoint::Url(url.clone()),
         S3Endpoint::Aws => deliver::Endpoint::Aws,
     };
-    let roots_pem = match &settings.egress.ca_file {
-        Some(file) => {
-            Some(std::fs::read(file).with_context(|| format!("cannot read egress.ca_file {}", file.display()))?)
-        }
-        None => None,
-    };
+    let roots_pem = ca_pem(settings)?;
     let part_bytes = usize::try_from(settings.s3.part_bytes).unwrap_or(usize::MAX);
     Ok(deliver::Settings {
         path_style: settings.s3.path_style,
@@ -298,6 +294,25 @@ fn api_settings(settings: &Settings) -> api::Settings {
         },
         limits: api::Limits::default(),
     }
+}
+
+/// What opens the destinations that tenants name.
+fn outlets(settings: &Settings) -> anyhow::Result<deliver::Outlets> {
+    let egress = &settings.egress;
+    let client = Client::new(deliver::client::Egress {
+        allow: egress.allow.iter().map(config::AddressRange::parts).collect(),
+        plaintext: egress.plaintext,
+        ca_pem: ca_pem(settings)?,
+        resolve: egress.resolve.clone(),
+    })?;
+    Ok(deliver::Outlets::new(Arc::new(client), deliver::Secrets::new(settings.secrets.dir.clone())))
+}
+
+/// Certificates trusted beside the system's roots.
+fn ca_pem(settings: &Settings) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(file) = &settings.egress.ca_file else { return Ok(None) };
+    let pem = std::fs::read(file).with_context(|| format!("cannot read egress.ca_file {}", file.display()))?;
+    Ok(Some(pem))
 }
 
 /// Folder of the spool below `data_dir`.
