@@ -61,6 +61,8 @@ fn settings() -> Settings {
             partitioning: |_| Err("no keys".to_owned()),
             time_zone: |zone| zone == "UTC" || zone == "Europe/Paris",
         },
+        check_query: |_| Err("no queries".to_owned()),
+        plaintext: false,
         limits: Limits::default(),
     }
 }

@@ -2,8 +2,22 @@
 
 use serde_json::json;
 
-use super::processing::{function_name, settle};
+use super::lambda::function_name;
+use super::processing::{Context, settle};
+use crate::api::settings::{NameRules, Rules};
 use crate::definition::Processor;
+
+/// Rules that nothing here depends on.
+const RULES: Rules = Rules {
+    names: NameRules {
+        prefix: |_, _, _| Ok(()),
+        destination: |_, _| Ok(()),
+        partitioning: |_| Err(String::new()),
+        time_zone: |_| true,
+    },
+    check_query: |_| Ok(Vec::new()),
+    plaintext: false,
+};
 
 #[test]
 fn delimiters_are_read_as_people_write_them() {
@@ -22,9 +36,10 @@ fn delimiters_are_read_as_people_write_them() {
         if let Some(given) = given {
             processor["Parameters"] = json!([{"ParameterName": "Delimiter", "ParameterValue": given}]);
         }
-        let mut block = json!({"Enabled": true, "Processors": [processor]});
-        let settled = settle(&mut block, "role").unwrap();
-        assert_eq!(settled, [Processor::AppendDelimiter { delimiter: meant.to_owned() }], "{given:?}");
+        let block = json!({"ProcessingConfiguration": {"Enabled": true, "Processors": [processor]}});
+        let context = Context { role: "role", lambda_size: "1", rules: &RULES };
+        let settled = settle(&mut block.as_object().unwrap().clone(), &context).unwrap();
+        assert_eq!(settled.processors, [Processor::AppendDelimiter { delimiter: meant.to_owned() }], "{given:?}");
     }
 }
 

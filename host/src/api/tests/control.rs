@@ -227,11 +227,6 @@ async fn processor_rules_have_the_service_messages() {
     {
         refuses_members(one(&[("LambdaArn", arn)]), "Invalid lambda ARN.").await;
     }
-    refuses_members(
-        with(json!([{"Type": "MetadataExtraction"}])),
-        "Processor type MetadataExtraction is not offered by this host.",
-    )
-    .await;
     let rig = Rig::new();
     for (at, name) in ["a:$LATEST", "a:prod", "a_B-9"].iter().enumerate() {
         for retries in ["0", "9"] {
@@ -247,24 +242,6 @@ async fn rules_between_members_have_their_messages() {
     let pair = "Both SizeInMBs and IntervalInSeconds are required to configure BufferingHints.";
     refuses_members(json!({"BufferingHints": {"SizeInMBs": 1}}), pair).await;
     refuses_members(json!({"BufferingHints": {"IntervalInSeconds": 60}}), pair).await;
-    refuses_members(json!({"S3BackupMode": "Enabled"}), &not_offered("S3BackupMode Enabled")).await;
-    refuses_members(
-        json!({"S3BackupConfiguration": {"RoleARN": ROLE, "BucketARN": BUCKET}}),
-        &not_offered("S3BackupConfiguration"),
-    )
-    .await;
-    for conversion in [json!({}), json!({"Enabled": true})] {
-        refuses_members(
-            json!({"DataFormatConversionConfiguration": conversion}),
-            &not_offered("DataFormatConversionConfiguration with Enabled true"),
-        )
-        .await;
-    }
-    refuses_members(
-        json!({"DynamicPartitioningConfiguration": {"Enabled": true}}),
-        &not_offered("DynamicPartitioningConfiguration with Enabled true"),
-    )
-    .await;
     refuses_members(json!({"Prefix": "!{bad"}), "Invalid expression usage").await;
     refuses_members(json!({"ErrorOutputPrefix": "only/data/"}), "not here").await;
     let unset = "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions";
@@ -289,13 +266,6 @@ async fn rules_between_members_have_their_messages() {
     let mut two = create_input("s", json!({}));
     two["S3DestinationConfiguration"] = json!({"RoleARN": ROLE, "BucketARN": BUCKET});
     refuse(two, exactly_one).await;
-    let s3 = json!({"RoleARN": ROLE, "BucketARN": BUCKET});
-    let http = json!({"EndpointConfiguration": {"Url": "https://example.com"}, "S3Configuration": s3});
-    refuse(
-        json!({"DeliveryStreamName": "s", "HttpEndpointDestinationConfiguration": http}),
-        &not_offered("HttpEndpointDestinationConfiguration"),
-    )
-    .await;
     for (member, value, message) in [
         ("DeliveryStreamType", json!("MSKAsSource"), not_offered("DeliveryStreamType MSKAsSource")),
         (
@@ -432,7 +402,7 @@ async fn updates_merge_and_count_versions() {
     refuse(
         update_input("2", json!({"S3BackupMode": "Enabled"})),
         "InvalidArgumentException",
-        "S3BackupMode Enabled is not offered by this host.",
+        "S3BackupConfiguration must not be null when S3BackupMode is Enabled.",
     )
     .await;
     assert_eq!(
