@@ -23,13 +23,15 @@ pub(super) fn check(text: &str, member: &str, rules: &Rules) -> Result<(), Fault
         return Err(invalid_argument(format!("{member} must begin with https:// ({remedy}).")));
     }
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-    if uri.host().is_none_or(str::is_empty) || authority.ends_with(':') || uri.port_u16() == Some(0) {
+    if authority.contains('@') || text.contains('#') {
+        return Err(invalid_argument(format!("{member} must not contain a user name or a fragment.")));
+    }
+    let host = uri.host().unwrap_or_default();
+    let has_port = authority.len() > host.len();
+    if host.is_empty() || (has_port && !uri.port_u16().is_some_and(|port| port > 0)) {
         return Err(invalid_argument(format!(
             "{member} must name a host and, behind a colon, a port from 1 to 65535."
         )));
-    }
-    if authority.contains('@') || text.contains('#') {
-        return Err(invalid_argument(format!("{member} must not contain a user name or a fragment.")));
     }
     Ok(())
 }

@@ -70,7 +70,8 @@ impl Feature {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As refusals call it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::OpenSearch => "AmazonopensearchserviceDestinationConfiguration",
             Self::Elasticsearch => "ElasticsearchDestinationConfiguration",
@@ -97,7 +98,11 @@ pub(super) fn check(definition: &Definition) -> Result<(), Fault> {
     check_against(definition, if cfg!(test) { Feature::ALL } else { WIRED })
 }
 
-fn check_against(definition: &Definition, wired: &[Feature]) -> Result<(), Fault> {
+/// As [`check`], against a list.
+///
+/// # Errors
+/// `InvalidArgumentException`.
+pub(super) fn check_against(definition: &Definition, wired: &[Feature]) -> Result<(), Fault> {
     let missing = Feature::ALL.iter().find(|feature| !wired.contains(feature) && feature.is_asked_by(definition));
     missing.map_or(Ok(()), |feature| Err(not_offered(feature.name())))
 }
