@@ -28,7 +28,7 @@ pub(super) fn check(text: &str, member: &str, rules: &Rules) -> Result<(), Fault
     }
     let host = uri.host().unwrap_or_default();
     let has_port = authority.len() > host.len();
-    if host.is_empty() || (has_port && !uri.port_u16().is_some_and(|port| port > 0)) {
+    if host.is_empty() || (has_port && uri.port_u16().unwrap_or(0) == 0) {
         return Err(invalid_argument(format!(
             "{member} must name a host and, behind a colon, a port from 1 to 65535."
         )));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::create::not_offered;
 use super::members::arranged;
 use super::{http_endpoint, login, opensearch, redshift, s3, splunk};
-use crate::api::error::Fault;
+use crate::api::error::{Fault, invalid_argument};
 use crate::api::model::{self, Shape};
 use crate::api::settings::Rules;
 use crate::definition::{Conversion, Definition, Partitioning, Processor, S3Destination, SourceBackup, Target};
@@ -113,6 +113,10 @@ pub(super) static KINDS: [Kind; 10] = [
     },
 ];
 
+/// Bytes of a destination's description, which stays in memory for each of an account's streams. Lists of format
+/// conversion have no bound in the model; everything else at its longest stays below.
+const DOCUMENT_BYTES: usize = 512 << 10;
+
 pub(super) const EXTENDED_S3: &str = "ExtendedS3";
 
 /// Members that have one name in configurations and another in descriptions.
@@ -148,7 +152,13 @@ impl Kind {
         let settle = self.settle.ok_or_else(|| not_offered(&self.configuration()))?;
         let mut settled = settle(given, rules)?;
         login::hide(&mut settled.members);
-        definition.document[self.description()] = self.show(settled.members);
+        let described = self.show(settled.members);
+        if described.to_string().len() > DOCUMENT_BYTES {
+            return Err(invalid_argument(format!(
+                "The destination's configuration must not be larger than {DOCUMENT_BYTES} bytes."
+            )));
+        }
+        definition.document[self.description()] = described;
         definition.s3 = settled.s3;
         definition.target = settled.target;
         definition.source_backup = settled.source_backup;

@@ -69,6 +69,9 @@ async fn a_stream_on_its_way_out_is_described_but_not_changed() {
 #[tokio::test]
 async fn a_backend_that_cannot_is_not_hidden() {
     let rig = Rig::new();
+    rig.memory.fail(ControlError::Refused("Table t not found.".to_owned()));
+    let refused = error("InvalidArgumentException", "Table t not found.");
+    rig.refuses("CreateDeliveryStream", create_input("s", json!({})), 400, &refused).await;
     rig.memory.fail(ControlError::Unavailable("disk".to_owned()));
     rig.refuses(
         "CreateDeliveryStream",

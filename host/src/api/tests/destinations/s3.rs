@@ -227,6 +227,21 @@ async fn a_conversion_has_the_defaults_of_its_formats() {
     assert_eq!(made.description().await["DataFormatConversionConfiguration"]["SchemaConfiguration"]["TableName"], "u");
 }
 
+/// Lists without a bound of their own do not make a stream that fills the memory.
+#[tokio::test]
+async fn a_configuration_is_bounded_as_a_whole() {
+    let with = |count: usize| {
+        let formats = vec!["y".repeat(1024); count];
+        let hive = json!({"Deserializer": {"HiveJsonSerDe": {"TimestampFormats": formats}}});
+        json!({"DataFormatConversionConfiguration": {"Enabled": false, "InputFormatConfiguration": hive}})
+    };
+    let kind = Kind::s3();
+    let made = kind.made(with(500)).await;
+    let large = "The destination's configuration must not be larger than 524288 bytes.";
+    kind.refuses(with(520), large).await;
+    made.refuses(with(520), large).await;
+}
+
 #[tokio::test]
 async fn options_of_the_formats_are_read() {
     let with = |input: Value, output: Value| {
