@@ -183,6 +183,8 @@ fn api(authentication: Authentication) -> Arc<Api> {
             partitioning: |_| Err(String::new()),
             time_zone: |_| true,
         },
+        check_query: |_| Ok(Vec::new()),
+        plaintext: false,
         limits: Limits::default(),
     };
     let clock = Arc::new(ManualClock::at(NOW_SECONDS * 1000));

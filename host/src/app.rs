@@ -292,6 +292,8 @@ fn api_settings(settings: &Settings) -> api::Settings {
             partitioning: |destination| name::partitioning(destination).map_err(|error| error.to_string()),
             time_zone: |zone| name::time_zone(zone).is_ok(),
         },
+        check_query: |_| Err("Processor type MetadataExtraction is not offered by this host.".to_owned()),
+        plaintext: settings.egress.plaintext,
         limits: api::Limits::default(),
     }
 }

@@ -79,7 +79,8 @@ pub enum ControlError {
     /// Create: the backend holds as many streams as it can.
     #[error("no room for another stream")]
     Limit,
-    /// The destination will never take what the definition asks for, and says why.
+    /// The destination will never take what the definition asks for, or a table of format conversion is not there; the
+    /// reason is the message of the `InvalidArgumentException`.
     #[error("{0}")]
     Refused(String),
     /// Nothing was changed, and trying again may help.
@@ -99,7 +100,8 @@ pub trait Backend: Send + Sync + Debug {
     /// Stores records; the answer means they are durable. The first sequence number comes back.
     async fn append(&self, stream: &StreamHandle, records: Records) -> Result<Sequence, Refusal>;
 
-    /// Makes a stream that is active and durable on return.
+    /// Makes a stream that is active and durable on return. What only the outside world knows (buckets, tables of
+    /// `Definition::conversion`) is looked at here and in [`Self::update`], within a bounded time.
     async fn create(&self, definition: Definition) -> Result<(), ControlError>;
 
     /// Puts a new definition in force, durable on return. The version is the same as before when only

@@ -17,7 +17,7 @@ use super::backend::{Backend, ControlError, Refusal, StreamHandle, StreamStatus}
 use super::body::{self, BodyError};
 use super::control::{self, Place};
 use super::error::{self, Fault};
-use super::model::{self, Node, Shape};
+use super::model::{self, Addresses, Node, Shape};
 use super::put::{self, Put, RecordIds};
 use super::settings::Settings;
 use crate::definition::Definition;
@@ -162,7 +162,8 @@ impl Api {
         let document = model::parse(body)?;
         let operation = operation?;
         let account = self.verifier.account(headers, query, body, self.clock.now_ms())?;
-        model::check(operation.input(), &document)?;
+        let addresses = if self.settings.plaintext { Addresses::Plaintext } else { Addresses::Tls };
+        model::check(operation.input(), &document, addresses)?;
         self.control(operation, account, &document).await
     }
 
@@ -211,17 +212,17 @@ impl Api {
         let turn = Arc::clone(&self.control).lock_owned().await;
         let found = self.backend.find(account, name);
         let find = || found.clone().ok_or_else(|| error::stream_not_found(account, name));
-        let names = self.settings.names;
+        let rules = self.settings.rules();
         let change = match operation {
             Operation::CreateDeliveryStream => {
-                let place = Place { region: &self.settings.region, account, now_ms: self.clock.now_ms(), names };
+                let place = Place { region: &self.settings.region, account, now_ms: self.clock.now_ms(), rules };
                 let definition = control::create(document, &place)?;
                 self.check_room(account, name, found.is_some())?;
                 Change::Create(definition)
             }
             Operation::UpdateDestination => {
                 let stream = active(find()?)?;
-                Change::Update(control::update(&stream.definition, document, self.clock.now_ms(), names)?)
+                Change::Update(control::update(&stream.definition, document, self.clock.now_ms(), &rules)?)
             }
             Operation::TagDeliveryStream => Change::Update(control::tag(&active(find()?)?.definition, document)?),
             Operation::UntagDeliveryStream => Change::Update(control::untag(&active(find()?)?.definition, document)),

@@ -19,8 +19,31 @@ pub struct Settings {
     pub stream_quota: usize,
     /// Rules for texts whose meaning belongs to later stages.
     pub names: NameRules,
+    /// Compiles a query of a MetadataExtraction processor and returns the keys it says, none where they depend on the
+    /// record; the error is the message of the `InvalidArgumentException`.
+    pub check_query: fn(&str) -> Result<Vec<String>, String>,
+    /// Whether destinations may have `http://` addresses.
+    pub plaintext: bool,
     /// Bounds on what a caller can make the host hold.
     pub limits: Limits,
+}
+
+impl Settings {
+    /// What the control plane needs of them.
+    pub(super) fn rules(&self) -> Rules {
+        Rules { names: self.names, check_query: self.check_query, plaintext: self.plaintext }
+    }
+}
+
+/// Rules of other stages, and of the operator, for what a destination may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// As in [`Settings`].
+    pub(super) names: NameRules,
+    /// As in [`Settings`].
+    pub(super) check_query: fn(&str) -> Result<Vec<String>, String>,
+    /// As in [`Settings`].
+    pub(super) plaintext: bool,
 }
 
 /// How callers prove who they are.

@@ -1,7 +1,10 @@
 //! Tests of the API as a whole: a backend in memory, a clock that stands still, and requests with or without sockets.
 
 mod control;
+mod destinations;
+mod lifecycle;
 mod memory;
+mod processors;
 mod sockets;
 mod wire;
 
@@ -10,10 +13,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::memory::Memory;
-use super::{Api, Authentication, Limits, NameRules, PrefixPlace, Settings};
+use super::{Api, Authentication, Backend, Limits, NameRules, PrefixPlace, Settings};
+use crate::definition::{Definition, KeySource, PartitionKey, Partitioning};
 use crate::runtime::{ManualClock, Random};
 
 /// Account of every request of these tests.
@@ -52,17 +56,37 @@ fn settings() -> Settings {
         region: "us-east-1".to_owned(),
         stream_quota: 12,
         names: NameRules {
-            prefix: |text, place, _| match (text, place) {
+            prefix: |text, place, is_partitioned| match (text, place) {
                 ("!{bad", _) => Err("Invalid expression usage".to_owned()),
                 ("only/data/", PrefixPlace::Error) => Err("not here".to_owned()),
+                (text, _) if text.contains("partitionKey") && !is_partitioned => Err("partitions are off".to_owned()),
                 _ => Ok(()),
             },
             destination: |_, _| Ok(()),
-            partitioning: |_| Err("no keys".to_owned()),
+            partitioning: |s3| Ok(Partitioning { keys: keys_of(&s3.prefix), room_bytes: 7 }),
             time_zone: |zone| zone == "UTC" || zone == "Europe/Paris",
         },
+        check_query: |query| match query.strip_prefix('{') {
+            Some(keys) => Ok(keys.trim_end_matches('}').split(',').map(str::to_owned).collect()),
+            None if query == "bad" => Err("MetadataExtractionQuery does not compile".to_owned()),
+            None => Ok(Vec::new()),
+        },
+        plaintext: false,
         limits: Limits::default(),
     }
+}
+
+/// What the stage that evaluates prefixes would say of one.
+fn keys_of(prefix: &str) -> Vec<PartitionKey> {
+    let key = |part: &str| {
+        let (source, rest) = match part.strip_prefix("Query:") {
+            Some(rest) => (KeySource::Query, rest),
+            None => (KeySource::Plugin, part.strip_prefix("Lambda:")?),
+        };
+        let name = rest.split('}').next()?.to_owned();
+        Some(PartitionKey { source, name, uses: 1 })
+    };
+    prefix.split("!{partitionKeyFrom").filter_map(key).collect()
 }
 
 impl Rig {
@@ -108,18 +132,53 @@ impl Rig {
         assert_eq!((answered.status, answered.text().as_str()), (status, answer), "{operation} {shown}");
     }
 
+    /// The definition in force of the stream `s`.
+    fn definition(&self) -> Arc<Definition> {
+        Arc::clone(&Backend::find(self.memory.as_ref(), ACCOUNT, "s").unwrap().definition)
+    }
+
     /// Makes a bare stream.
     async fn create(&self, name: &str) {
-        self.does("CreateDeliveryStream", create_input(name, serde_json::json!({}))).await;
+        self.does("CreateDeliveryStream", create_input(name, json!({}))).await;
     }
 }
 
 /// CreateDeliveryStream of an extended S3 stream with these members beside the required ones.
 fn create_input(name: &str, members: Value) -> Value {
-    let mut destination = serde_json::json!({"RoleARN": ROLE, "BucketARN": BUCKET});
+    let mut destination = json!({"RoleARN": ROLE, "BucketARN": BUCKET});
     destination.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    serde_json::json!({"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": destination})
+    json!({"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": destination})
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/firehose";
 const BUCKET: &str = "arn:aws:s3:::orders";
+
+const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:clean";
+
+async fn destination(rig: &Rig) -> Value {
+    let answer = rig.does("DescribeDeliveryStream", json!({"DeliveryStreamName": "s"})).await;
+    answer["DeliveryStreamDescription"]["Destinations"][0].clone()
+}
+
+async fn extended(rig: &Rig) -> Value {
+    destination(rig).await["ExtendedS3DestinationDescription"].clone()
+}
+
+fn error(kind: &str, message: &str) -> String {
+    json!({"__type": kind, "message": message}).to_string()
+}
+
+/// Creating with these members is refused with this message, and makes nothing.
+async fn refuses_members(members: Value, message: &str) {
+    let rig = Rig::new();
+    rig.refuses("CreateDeliveryStream", create_input("s", members), 400, &error("InvalidArgumentException", message))
+        .await;
+    assert_eq!(rig.does("ListDeliveryStreams", json!({})).await["DeliveryStreamNames"], json!([]));
+}
+
+fn update_input(version: &str, members: Value) -> Value {
+    json!({
+        "DeliveryStreamName": "s", "CurrentDeliveryStreamVersionId": version, "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": members,
+    })
+}

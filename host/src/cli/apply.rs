@@ -23,6 +23,14 @@ const CREATION_POLL_PAUSE: Duration = Duration::from_millis(200);
 /// Parameters of a Lambda processor that Describe fills in.
 const LAMBDA_DEFAULTS: [(&str, &str); 3] =
     [("NumberOfRetries", "3"), ("BufferSizeInMBs", "1"), ("BufferIntervalInSeconds", "60")];
+/// What it fills in before Splunk instead.
+const SPLUNK_LAMBDA_SIZE: (&str, &str) = ("BufferSizeInMBs", "0.25");
+/// Members that create takes and UpdateDestination does not have: sent there, they would be dropped without a word.
+const FIXED: [(&str, &[&str]); 3] = [
+    ("Elasticsearch", &["S3BackupMode", "VpcConfigurationDescription"]),
+    ("Amazonopensearchservice", &["S3BackupMode", "VpcConfigurationDescription"]),
+    ("AmazonOpenSearchServerless", &["S3BackupMode", "VpcConfigurationDescription"]),
+];
 
 /// Applies every file, in order. All are read before the first is applied.
 pub(super) async fn apply(console: &Console, client: &Client, files: &[PathBuf]) -> Result<(), Failure> {
@@ -105,8 +113,18 @@ impl Wanted {
         let (kind, configuration) = &self.destination;
         let destination = &described["Destinations"][0];
         let current = &destination[format!("{kind}DestinationDescription")];
-        if holds(&described_form(configuration.clone()), current) {
+        if current.is_null() {
+            return Err(cannot("its destination is of another kind; delete the stream and create it again"));
+        }
+        let wanted = described_form(configuration.clone());
+        if holds(&wanted, current) {
             return Ok(Outcome::Unchanged);
+        }
+        let fixed = FIXED.iter().find(|(of, _)| of == kind).map_or(&[] as &[&str], |(_, members)| members);
+        let differs = |member: &&&str| wanted.get(**member).is_some_and(|wanted| !holds(wanted, &current[**member]));
+        if let Some(member) = fixed.iter().find(differs) {
+            let member = member.trim_end_matches("Description");
+            return Err(cannot(&format!("{member} is fixed at creation; delete the stream and create it again")));
         }
         let mut input = Map::new();
         input.insert("DeliveryStreamName".to_owned(), json!(self.name));
@@ -137,6 +155,11 @@ impl Wanted {
         let mut answer = client.call(Operation::Describe, &json!({ "DeliveryStreamName": self.name })).await?;
         Ok(answer["DeliveryStreamDescription"].take())
     }
+}
+
+/// What this program knows that the host would not do.
+fn cannot(reason: &str) -> Refused {
+    Refused::Answered { code: "cannot update".to_owned(), message: reason.to_owned(), status: 200 }
 }
 
 fn creation_failed(status: &str) -> Refused {
@@ -266,7 +289,7 @@ fn same_processor(wanted: &Value, current: &Value) -> bool {
     let (wanted_values, current_values) = (parameters(wanted), parameters(current));
     let filled_in = |name: &str, value: &str| {
         // The host takes the role from the destination when a processor names none.
-        name == "RoleArn" || LAMBDA_DEFAULTS.contains(&(name, value))
+        name == "RoleArn" || LAMBDA_DEFAULTS.contains(&(name, value)) || SPLUNK_LAMBDA_SIZE == (name, value)
     };
     wanted["Type"] == current["Type"]
         && wanted_values.iter().all(|pair| current_values.contains(pair))

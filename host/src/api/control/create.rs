@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::destination::{check_hints, settle};
+use super::kind::{KINDS, Kind};
 use super::tags::merged;
+use super::wired;
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::model::{self, Node};
-use crate::api::settings::NameRules;
-use crate::definition::{Definition, Target};
+use crate::api::settings::Rules;
+use crate::definition::{Compression, Definition, S3Destination, Target};
 
 /// Where and when a stream is made.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,8 @@ pub(in crate::api) struct Place<'p> {
     pub(in crate::api) account: &'p str,
     /// Milliseconds since 1970.
     pub(in crate::api) now_ms: u64,
-    /// Rules for prefixes and time zones.
-    pub(in crate::api) names: NameRules,
+    /// Rules borrowed from other stages.
+    pub(in crate::api) rules: Rules,
 }
 
 /// Makes the definition that a document (checked against the model) asks for.
@@ -27,49 +28,56 @@ pub(in crate::api) struct Place<'p> {
 /// # Errors
 /// `InvalidArgumentException` for a broken rule or for something this host does not offer.
 pub(in crate::api) fn create(document: &Node<'_>, place: &Place<'_>) -> Result<Definition, Fault> {
-    let destination = the_destination(document)?;
+    let (kind, node) = the_destination(document)?;
     check_source(document)?;
     if document.member("DeliveryStreamEncryptionConfigurationInput").is_some() {
         return Err(not_offered("DeliveryStreamEncryptionConfigurationInput"));
     }
-    let shape = match destination {
-        "ExtendedS3DestinationConfiguration" => &model::EXTENDED_S3_DESTINATION_CONFIGURATION,
-        "S3DestinationConfiguration" => &model::S3_DESTINATION_CONFIGURATION,
-        other => return Err(not_offered(other)),
+    let Value::Object(given) = model::to_value(kind.configuration, node) else {
+        return Err(invalid_argument(EXACTLY_ONE));
     };
-    let given = document.member(destination).map(|node| model::to_value(shape, node));
-    let Some(Value::Object(given)) = given else { return Err(invalid_argument(EXACTLY_ONE)) };
-    check_hints(&given)?;
-    let settled = settle(given, place.names)?;
-
-    let mut description = Map::new();
-    description.insert("ExtendedS3DestinationDescription".to_owned(), Value::Object(settled.description));
+    let mut definition = blank(document.text("DeliveryStreamName").unwrap_or_default(), place);
+    kind.settle_into(&mut definition, given, &place.rules)?;
+    wired::check(&definition)?;
     if let Some(source) = document.member("DirectPutSourceConfiguration") {
         let source = model::to_value(&model::DIRECT_PUT_SOURCE_CONFIGURATION, source);
-        description.insert("DirectPutSourceDescription".to_owned(), source);
+        definition.document["DirectPutSourceDescription"] = source;
     }
     let tags = document.list("Tags");
     if !tags.is_empty() {
-        description.insert("Tags".to_owned(), merged(&Value::Null, tags)?);
+        definition.document["Tags"] = merged(&Value::Null, tags)?;
     }
+    Ok(definition)
+}
 
-    let name = document.text("DeliveryStreamName").unwrap_or_default().to_owned();
+/// A first version that a destination is then laid over.
+fn blank(name: &str, place: &Place<'_>) -> Definition {
     let Place { region, account, .. } = place;
-    Ok(Definition {
+    Definition {
         arn: format!("arn:aws:firehose:{region}:{account}:deliverystream/{name}"),
         account_id: (*account).to_owned(),
-        name,
+        name: name.to_owned(),
         version: 1,
         created_ms: place.now_ms,
         updated_ms: None,
-        s3: settled.destination,
+        s3: S3Destination {
+            bucket: String::new(),
+            prefix: String::new(),
+            error_output_prefix: String::new(),
+            buffer_bytes: 0,
+            buffer_seconds: 0,
+            compression: Compression::Uncompressed,
+            file_extension: String::new(),
+            time_zone: String::new(),
+            kms_key_arn: None,
+        },
         target: Target::S3,
         source_backup: None,
         partitioning: None,
         conversion: None,
-        processors: settled.processors,
-        document: Value::Object(description),
-    })
+        processors: Vec::new(),
+        document: Value::Object(Map::new()),
+    }
 }
 
 /// The one wording for everything that Firehose has and this host does not.
@@ -79,21 +87,15 @@ pub(super) fn not_offered(what: &str) -> Fault {
 
 pub(super) const EXACTLY_ONE: &str = "Exactly one destination configuration is supported for a Firehose";
 
-fn the_destination<'n>(document: &'n Node<'_>) -> Result<&'n str, Fault> {
+fn the_destination<'n>(document: &'n Node<'n>) -> Result<(&'static Kind, &'n Node<'n>), Fault> {
     let Node::Map(members) = document else { return Err(invalid_argument(EXACTLY_ONE)) };
-    let mut given =
-        members.iter().filter(|(name, value)| name.ends_with("DestinationConfiguration") && *value != Node::Null);
-    match (given.next(), given.next()) {
-        (Some((name, _)), None) if is_destination(name) => Ok(name),
-        _ => Err(invalid_argument(EXACTLY_ONE)),
-    }
-}
-
-fn is_destination(name: &str) -> bool {
-    match &model::CREATE_DELIVERY_STREAM_INPUT {
-        model::Shape::Structure(members) => members.iter().any(|member| member.name == name),
-        _ => false,
-    }
+    let mut given = members.iter().filter_map(|(name, value)| {
+        let stem = name.strip_suffix("DestinationConfiguration")?;
+        (*value != Node::Null).then_some((stem, value))
+    });
+    let (Some((stem, node)), None) = (given.next(), given.next()) else { return Err(invalid_argument(EXACTLY_ONE)) };
+    let kind = KINDS.iter().find(|kind| kind.stem == stem);
+    kind.map(|kind| (kind, node)).ok_or_else(|| invalid_argument(EXACTLY_ONE))
 }
 
 fn check_source(document: &Node<'_>) -> Result<(), Fault> {

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::destination::PLAIN_MEMBERS;
+use super::kind::{EXTENDED_S3, Kind};
+use super::members::arranged;
 use crate::api::backend::{Stream, StreamStatus};
-use crate::api::model::Node;
+use crate::api::model::{self, Node};
 use crate::definition::{Definition, Processor};
 
 /// The only destination a stream can have.
@@ -32,19 +33,21 @@ pub fn describe(definition: &Definition, status: StreamStatus) -> Value {
     if let Some(source) = document.get("DirectPutSourceDescription") {
         add("Source", json!({"DirectPutSourceDescription": source}));
     }
-    let extended = &document["ExtendedS3DestinationDescription"];
-    let plain: Map<String, Value> =
-        PLAIN_MEMBERS.iter().filter_map(|name| Some(((*name).to_owned(), extended.get(*name)?.clone()))).collect();
-    add(
-        "Destinations",
-        json!([{
-            "DestinationId": DESTINATION_ID,
-            "S3DestinationDescription": plain,
-            "ExtendedS3DestinationDescription": extended,
-        }]),
-    );
+    add("Destinations", json!([destination(definition)]));
     add("HasMoreDestinations", json!(false));
     Value::Object(description)
+}
+
+/// The one destination; S3 is shown in both of its shapes.
+fn destination(definition: &Definition) -> Value {
+    let mut shown = json!({"DestinationId": DESTINATION_ID});
+    let Some(kind) = Kind::of(&definition.document) else { return shown };
+    if kind.stem == EXTENDED_S3 {
+        let extended = definition.document[kind.description()].clone();
+        shown["S3DestinationDescription"] = arranged(&model::S3_DESTINATION_CONFIGURATION, extended);
+    }
+    shown[kind.description()] = kind.shown(definition);
+    shown
 }
 
 /// Answer of DescribeDeliveryStream. Who asks with our own member `IncludePluginState` gets one of ours beside the

@@ -3,12 +3,24 @@
 //! Rules between members live here, with the service's own messages where they are known
 //! and one wording of ours for what this host does not offer. Pure: nothing here stores anything.
 
+mod conversion;
 mod create;
 mod describe;
-mod destination;
+mod endpoint;
+mod http_endpoint;
+mod kind;
+mod lambda;
+mod login;
+mod members;
+mod opensearch;
+mod partitioning;
 mod processing;
+mod redshift;
+mod s3;
+mod splunk;
 mod tags;
 mod update;
+mod wired;
 
 #[cfg(test)]
 mod tests;

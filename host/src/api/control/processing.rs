@@ -1,45 +1,132 @@
-//! ProcessingConfiguration: the rules of its processors, and the plugin that a Lambda ARN names.
+//! ProcessingConfiguration: the rules of its processors, and the order in which they work.
+//!
+//! Runs nothing; the one thing it asks of another stage is whether a query compiles.
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use base64_simd::STANDARD;
+use serde_json::{Map, Value, json};
 
-use super::create::not_offered;
+use super::lambda;
+use super::partitioning::only_with_partitions;
 use crate::api::error::{Fault, invalid_argument};
-use crate::definition::{OnFailure, Processor};
+use crate::api::settings::Rules;
+use crate::definition::Processor;
+
+/// What processors take from the destination that they stand before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'c> {
+    /// `RoleArn` of a Lambda processor that names none.
+    pub(super) role: &'c str,
+    /// `BufferSizeInMBs` of a Lambda processor that gives none.
+    pub(super) lambda_size: &'static str,
+    /// Rules borrowed from other stages.
+    pub(super) rules: &'c Rules,
+}
+
+/// What a block comes to.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// Whether any of it works.
+    pub(super) is_enabled: bool,
+    /// The processors in the order in which they work; none while the block is not enabled.
+    pub(super) processors: Vec<Processor>,
+    /// Keys that the query says, as far as they are known without a record.
+    pub(super) query_keys: Option<Vec<String>>,
+    /// What stands after each record of the source backup: an extension of ours.
+    pub(super) backup_delimiter: Option<String>,
+}
+
+impl Steps {
+    /// The processors of a destination that has no source backup in use.
+    ///
+    /// # Errors
+    /// `InvalidArgumentException` when a delimiter was given for it.
+    pub(super) fn without_backup(self) -> Result<Vec<Processor>, Fault> {
+        if self.backup_delimiter.is_some() {
+            return Err(invalid_argument(format!("{BACKUP_DELIMITER} can only be used when S3BackupMode is Enabled.")));
+        }
+        Ok(self.processors)
+    }
+
+    /// The same for a destination that cannot partition.
+    ///
+    /// # Errors
+    /// `InvalidArgumentException` when there is a query.
+    pub(super) fn without_partitions(self) -> Result<Self, Fault> {
+        let extracts = self.processors.iter().any(|step| matches!(step, Processor::ExtractMetadata { .. }));
+        if extracts { Err(only_with_partitions()) } else { Ok(self) }
+    }
+}
 
 /// Checks the block, fills in its defaults, and reads the processors out in the order in which they work. A block that is
 /// not enabled is checked all the same, and then nothing of it works.
 ///
 /// # Errors
 /// `InvalidArgumentException`.
-pub(super) fn settle(block: &mut Value, role: &str) -> Result<Vec<Processor>, Fault> {
-    if block["Enabled"].is_null() {
-        block["Enabled"] = json!(false);
+pub(super) fn settle(given: &mut Map<String, Value>, context: &Context<'_>) -> Result<Steps, Fault> {
+    let Some(Value::Object(block)) = given.get_mut("ProcessingConfiguration") else { return Ok(Steps::default()) };
+    if block.get("Enabled").is_none_or(Value::is_null) {
+        block.insert("Enabled".to_owned(), json!(false));
     }
-    let enabled = block["Enabled"] == true;
-    let Some(processors) = block.get_mut("Processors").and_then(Value::as_array_mut) else { return Ok(Vec::new()) };
+    let is_enabled = block["Enabled"] == true;
+    let Some(processors) = block.get_mut("Processors").and_then(Value::as_array_mut) else {
+        return Ok(Steps { is_enabled, ..Steps::default() });
+    };
     // A repeated parameter is told before anything that a processor's own parameters say.
     if processors.iter().any(repeats_a_parameter) {
         return Err(invalid_argument("Duplicate ProcessorParameter passed to ProcessingConfiguration."));
     }
-    if processors.iter().filter(|processor| processor["Type"] == "Lambda").count() > 1 {
-        return Err(invalid_argument("Cannot have more than 1 Lambda processor."));
+    let mut seen = HashSet::new();
+    if let Some(again) = processors.iter().map(kind).find(|kind| !seen.insert((*kind).to_owned())) {
+        return Err(invalid_argument(format!("Cannot have more than 1 {again} processor.")));
     }
-    let (mut plugins, mut delimiter) = (Vec::new(), None);
+    if seen.contains("CloudWatchLogProcessing") && !seen.contains("Decompression") {
+        return Err(invalid_argument(
+            "CloudWatchLogProcessing processor can only be used with Decompression processor.",
+        ));
+    }
+    let mut steps = Steps { is_enabled, ..Steps::default() };
     for processor in processors {
-        let kind = processor["Type"].as_str().unwrap_or_default().to_owned();
-        match kind.as_str() {
-            "Lambda" => plugins = settle_lambda(processor, role)?,
-            "AppendDelimiterToRecord" if delimiter.is_some() => {
-                return Err(invalid_argument("Cannot have more than 1 AppendDelimiterToRecord processor."));
+        let step = match kind(processor) {
+            "Lambda" => {
+                steps.processors.extend(lambda::settle(processor, context)?);
+                continue;
             }
-            "AppendDelimiterToRecord" => delimiter = Some(append_delimiter(processor)),
-            _ if enabled => return Err(not_offered(&format!("Processor type {kind}"))),
-            _ => {}
-        }
+            HYDRANT => {
+                steps.backup_delimiter = extensions(processor)?;
+                continue;
+            }
+            "Decompression" => decompression(processor)?,
+            "CloudWatchLogProcessing" => log_messages(processor)?,
+            "RecordDeAggregation" => de_aggregation(processor)?,
+            "MetadataExtraction" => {
+                let (step, keys) = metadata_extraction(processor, context.rules)?;
+                steps.query_keys = Some(keys);
+                step
+            }
+            _ => append_delimiter(processor),
+        };
+        steps.processors.push(step);
     }
-    Ok(if enabled { plugins.into_iter().chain(delimiter).collect() } else { Vec::new() })
+    steps.processors.sort_by_key(rank);
+    Ok(if is_enabled { steps } else { Steps::default() })
+}
+
+/// The place of a processor in the order in which Firehose runs them, whatever order they came in.
+fn rank(step: &Processor) -> u8 {
+    match step {
+        Processor::Decompress => 0,
+        Processor::ExtractLogMessages => 1,
+        Processor::DeAggregate { .. } => 2,
+        Processor::Plugin { .. } => 3,
+        Processor::ExtractMetadata { .. } => 4,
+        Processor::AppendDelimiter { .. } => 5,
+    }
+}
+
+fn kind(processor: &Value) -> &str {
+    processor["Type"].as_str().unwrap_or_default()
 }
 
 fn repeats_a_parameter(processor: &Value) -> bool {
@@ -47,97 +134,84 @@ fn repeats_a_parameter(processor: &Value) -> bool {
     !parameters(processor).all(|(name, _)| seen.insert(name))
 }
 
-fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)> {
+/// Names and values of a processor's parameters.
+pub(super) fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)> {
     let list = processor["Parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter()
         .filter_map(|parameter| Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?)))
 }
 
-/// Describe shows these five in this order, and whatever else was sent after them.
-const LAMBDA_PARAMETERS: [&str; 5] =
-    ["LambdaArn", "NumberOfRetries", "RoleArn", "BufferSizeInMBs", "BufferIntervalInSeconds"];
-
-/// An extension of ours: it has no default that Describe would show, so that answers stay the service's without it.
-const ON_PLUGIN_FAILURE: &str = "OnPluginFailure";
-
-/// Plugins of one stream, one after another; more is a mistake, and each costs a call for every batch.
-const CHAINED: usize = 8;
-
-/// The plugins of a processor: one, or, as an extension of ours, several whose ARNs are separated by commas.
-fn settle_lambda(processor: &mut Value, role: &str) -> Result<Vec<Processor>, Fault> {
-    let given = |name: &str| parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
-    let lambda_arn =
-        given("LambdaArn").ok_or_else(|| invalid_argument("LambdaArn is required when Lambda processor is used."))?;
-    let named = |arn: &str| Some((function_name(arn)?.to_owned(), arn.to_owned()));
-    let named: Option<Vec<(String, String)>> = lambda_arn.split(',').map(|arn| named(arn.trim())).collect();
-    let named = named.ok_or_else(|| invalid_argument("Invalid lambda ARN."))?;
-    if named.len() > CHAINED {
-        return Err(invalid_argument(format!("LambdaArn must not name more than {CHAINED} plugins.")));
-    }
-    if given("BufferSizeInMBs").is_some() != given("BufferIntervalInSeconds").is_some() {
-        return Err(invalid_argument(
-            "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor.",
-        ));
-    }
-    let or_default = |name: &str, default: &str| given(name).unwrap_or_else(|| default.to_owned());
-    // The service takes 0 and 9 although it documents 1 to 8; a plugin only needs a number.
-    let retries = or_default("NumberOfRetries", "3");
-    let Ok(retry_count) = retries.parse() else {
-        return Err(invalid_argument("NumberOfRetries must be a number."));
-    };
-    let (size, interval) = (or_default("BufferSizeInMBs", "1"), or_default("BufferIntervalInSeconds", "60"));
-    if !size.parse::<f64>().is_ok_and(|size| (0.2..=3.0).contains(&size)) {
-        return Err(invalid_argument("BufferSizeInMBs must be between 0.2 and 3 for lambda processor."));
-    }
-    if !interval.parse::<u32>().is_ok_and(|interval| interval <= 900) {
-        return Err(invalid_argument("BufferIntervalInSeconds must be between 0 and 900 for lambda processor."));
-    }
-    let on_failure = match given(ON_PLUGIN_FAILURE) {
-        Some(word) => OnFailure::ALL.into_iter().find(|policy| policy.as_str() == word).ok_or_else(|| {
-            let words = OnFailure::ALL.map(OnFailure::as_str).join(", ");
-            invalid_argument(format!("{ON_PLUGIN_FAILURE} must be one of {words}."))
-        })?,
-        None => OnFailure::default(),
-    };
-    let role = or_default("RoleArn", role);
-    let values = [lambda_arn.as_str(), &retries, &role, &size, &interval];
-    let known = LAMBDA_PARAMETERS.into_iter().zip(values);
-    let others = parameters(processor).filter(|(name, _)| !LAMBDA_PARAMETERS.contains(name));
-    let settled: Vec<Value> =
-        known.chain(others).map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value})).collect();
-    processor["Parameters"] = Value::Array(settled);
-    let plugin = |(name, lambda_arn)| Processor::Plugin { name, lambda_arn, retries: retry_count, on_failure };
-    Ok(named.into_iter().map(plugin).collect())
+fn parameter<'v>(processor: &'v Value, name: &str) -> Option<&'v str> {
+    parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// Function name of `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the plugin's name. The letters are
-/// those Lambda allows, so the name is safe in a path.
-pub(super) fn function_name(arn: &str) -> Option<&str> {
-    let word = |text: &str, most: usize, extra: &str| {
-        (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-    };
-    let parts: Vec<&str> = arn.split(':').collect();
-    let (&["arn", partition, "lambda", region, account, "function", name], qualifier) = parts.split_at_checked(7)?
-    else {
-        return None;
-    };
-    let partition = partition.strip_prefix("aws")?;
-    let legal = (partition.is_empty() || word(partition, 32, "-"))
-        && word(region, 32, "-")
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && word(name, 64, "_-")
-        && match qualifier {
-            [] => true,
-            [qualifier] => *qualifier == "$LATEST" || word(qualifier, 128, "_-"),
-            _ => false,
-        };
-    legal.then_some(name)
+fn required<'v>(processor: &'v Value, name: &str) -> Result<&'v str, Fault> {
+    parameter(processor, name)
+        .ok_or_else(|| invalid_argument(format!("{name} is required when {} processor is used.", kind(processor))))
 }
 
-/// The delimiter comes as text with backslash escapes: the two characters `\n` mean a newline, which is also the default.
+fn decompression(processor: &Value) -> Result<Processor, Fault> {
+    match parameter(processor, "CompressionFormat") {
+        None | Some("GZIP") => Ok(Processor::Decompress),
+        Some(_) => Err(invalid_argument("CompressionFormat must be GZIP for Decompression processor.")),
+    }
+}
+
+fn log_messages(processor: &Value) -> Result<Processor, Fault> {
+    if required(processor, "DataMessageExtraction")?.eq_ignore_ascii_case("true") {
+        return Ok(Processor::ExtractLogMessages);
+    }
+    Err(invalid_argument("DataMessageExtraction must be true for CloudWatchLogProcessing processor."))
+}
+
+/// Text between records comes as base64, unlike the delimiter that is appended.
+fn de_aggregation(processor: &Value) -> Result<Processor, Fault> {
+    match required(processor, "SubRecordType")? {
+        "JSON" => Ok(Processor::DeAggregate { delimiter: None }),
+        "DELIMITED" => {
+            let delimiter = STANDARD.decode_to_vec(required(processor, "Delimiter")?).ok();
+            let delimiter = delimiter.filter(|bytes| !bytes.is_empty()).ok_or_else(|| {
+                invalid_argument(
+                    "Delimiter must be the base64 of the text between records for RecordDeAggregation processor.",
+                )
+            })?;
+            Ok(Processor::DeAggregate { delimiter: Some(delimiter) })
+        }
+        _ => Err(invalid_argument("SubRecordType must be JSON or DELIMITED for RecordDeAggregation processor.")),
+    }
+}
+
+fn metadata_extraction(processor: &Value, rules: &Rules) -> Result<(Processor, Vec<String>), Fault> {
+    let query = required(processor, "MetadataExtractionQuery")?;
+    if required(processor, "JsonParsingEngine")? != "JQ-1.6" {
+        return Err(invalid_argument("JsonParsingEngine must be JQ-1.6 for MetadataExtraction processor."));
+    }
+    let keys = (rules.check_query)(query).map_err(invalid_argument)?;
+    Ok((Processor::ExtractMetadata { query: query.to_owned() }, keys))
+}
+
 fn append_delimiter(processor: &Value) -> Processor {
-    let given = parameters(processor).find(|(name, _)| *name == "Delimiter").map_or("\\n", |(_, value)| value);
+    let delimiter = unescaped(parameter(processor, "Delimiter").unwrap_or("\\n"));
+    Processor::AppendDelimiter { delimiter }
+}
+
+/// Type of the processor that carries extensions of ours: SDKs do not check the words of an enum, so they send it.
+const HYDRANT: &str = "Hydrant";
+
+/// The extension that Firehose lacks most: source records are backed up without anything between them there.
+const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
+
+fn extensions(processor: &Value) -> Result<Option<String>, Fault> {
+    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| *name != BACKUP_DELIMITER) {
+        return Err(invalid_argument(format!(
+            "Processor type {HYDRANT} has no parameter {unknown}; it has {BACKUP_DELIMITER}."
+        )));
+    }
+    Ok(parameter(processor, BACKUP_DELIMITER).map(unescaped))
+}
+
+/// A delimiter comes as text with backslash escapes: the two characters `\n` mean a newline.
+fn unescaped(given: &str) -> String {
     let mut delimiter = String::new();
     let mut letters = given.chars();
     while let Some(letter) = letters.next() {
@@ -166,5 +240,5 @@ fn append_delimiter(processor: &Value) -> Processor {
             None => delimiter.push('\\'),
         }
     }
-    Processor::AppendDelimiter { delimiter }
+    delimiter
 }

@@ -3,11 +3,11 @@
 //! Facts of the service's model (firehose 2015-08-04). No logic.
 
 use super::inputs::*;
-use super::shape::{Pattern, Shape, integer, list, not_blank, optional, plain_text, required, text};
+use super::shape::{Pattern, Shape, address, integer, list, not_blank, optional, plain_text, required, text};
 
 pub(super) static KINESIS_STREAM_SOURCE_CONFIGURATION: Shape =
     Shape::Structure(&[required("KinesisStreamARN", &KINESIS_STREAM_ARN), required("RoleARN", &ROLE_ARN)]);
-pub(super) static REDSHIFT_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static REDSHIFT_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("RoleARN", &ROLE_ARN),
     required("ClusterJDBCURL", &CLUSTER_JDBC_URL),
     required("CopyCommand", &COPY_COMMAND),
@@ -33,7 +33,7 @@ pub(super) static SECRETS_MANAGER_CONFIGURATION: Shape = Shape::Structure(&[
     optional("RoleARN", &ROLE_ARN),
     required("Enabled", &BOOLEAN_OBJECT),
 ]);
-pub(super) static ELASTICSEARCH_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static ELASTICSEARCH_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("RoleARN", &ROLE_ARN),
     optional("DomainARN", &ELASTICSEARCH_DOMAIN_ARN),
     optional("ClusterEndpoint", &ELASTICSEARCH_CLUSTER_ENDPOINT),
@@ -64,7 +64,7 @@ pub(super) static SUBNET_ID_LIST: Shape = list(&NON_EMPTY_STRING_WITHOUT_WHITESP
 pub(super) static SECURITY_GROUP_ID_LIST: Shape = list(&NON_EMPTY_STRING_WITHOUT_WHITESPACE, 1, 5);
 pub(super) static DOCUMENT_ID_OPTIONS: Shape =
     Shape::Structure(&[required("DefaultDocumentIdFormat", &DEFAULT_DOCUMENT_ID_FORMAT)]);
-pub(super) static OPENSEARCH_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static OPENSEARCH_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("RoleARN", &ROLE_ARN),
     optional("DomainARN", &OPENSEARCH_DOMAIN_ARN),
     optional("ClusterEndpoint", &OPENSEARCH_CLUSTER_ENDPOINT),
@@ -86,7 +86,7 @@ pub(super) static OPENSEARCH_BUFFERING_HINTS: Shape = Shape::Structure(&[
 ]);
 pub(super) static OPENSEARCH_RETRY_OPTIONS: Shape =
     Shape::Structure(&[optional("DurationInSeconds", &OPENSEARCH_RETRY_DURATION_IN_SECONDS)]);
-pub(super) static SPLUNK_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static SPLUNK_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("HECEndpoint", &HEC_ENDPOINT),
     required("HECEndpointType", &HEC_ENDPOINT_TYPE),
     optional("HECToken", &HEC_TOKEN),
@@ -105,7 +105,7 @@ pub(super) static SPLUNK_BUFFERING_HINTS: Shape = Shape::Structure(&[
     optional("IntervalInSeconds", &SPLUNK_BUFFERING_INTERVAL_IN_SECONDS),
     optional("SizeInMBs", &SPLUNK_BUFFERING_SIZE_IN_MBS),
 ]);
-pub(super) static HTTP_ENDPOINT_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static HTTP_ENDPOINT_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("EndpointConfiguration", &HTTP_ENDPOINT_CONFIGURATION),
     optional("BufferingHints", &HTTP_ENDPOINT_BUFFERING_HINTS),
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
@@ -137,7 +137,7 @@ pub(super) static HTTP_ENDPOINT_COMMON_ATTRIBUTE: Shape = Shape::Structure(&[
 ]);
 pub(super) static HTTP_ENDPOINT_RETRY_OPTIONS: Shape =
     Shape::Structure(&[optional("DurationInSeconds", &HTTP_ENDPOINT_RETRY_DURATION_IN_SECONDS)]);
-pub(super) static SERVERLESS_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static SERVERLESS_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("RoleARN", &ROLE_ARN),
     optional("CollectionEndpoint", &SERVERLESS_COLLECTION_ENDPOINT),
     required("IndexName", &SERVERLESS_INDEX_NAME),
@@ -163,7 +163,7 @@ pub(super) static MSK_SOURCE_CONFIGURATION: Shape = Shape::Structure(&[
 ]);
 pub(super) static AUTHENTICATION_CONFIGURATION: Shape =
     Shape::Structure(&[required("RoleARN", &ROLE_ARN), required("Connectivity", &CONNECTIVITY)]);
-pub(super) static SNOWFLAKE_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static SNOWFLAKE_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     required("AccountUrl", &SNOWFLAKE_ACCOUNT_URL),
     optional("PrivateKey", &SNOWFLAKE_PRIVATE_KEY),
     optional("KeyPassphrase", &SNOWFLAKE_KEY_PASSPHRASE),
@@ -195,7 +195,7 @@ pub(super) static SNOWFLAKE_BUFFERING_HINTS: Shape = Shape::Structure(&[
     optional("SizeInMBs", &SNOWFLAKE_BUFFERING_SIZE_IN_MBS),
     optional("IntervalInSeconds", &SNOWFLAKE_BUFFERING_INTERVAL_IN_SECONDS),
 ]);
-pub(super) static ICEBERG_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
+pub(in crate::api) static ICEBERG_DESTINATION_CONFIGURATION: Shape = Shape::Structure(&[
     optional("DestinationTableConfigurationList", &DESTINATION_TABLE_CONFIGURATION_LIST),
     optional("SchemaEvolutionConfiguration", &SCHEMA_EVOLUTION_CONFIGURATION),
     optional("TableCreationConfiguration", &TABLE_CREATION_CONFIGURATION),
@@ -260,7 +260,7 @@ pub(super) static DATABASE_SOURCE_AUTHENTICATION_CONFIGURATION: Shape =
     Shape::Structure(&[required("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION)]);
 pub(super) static DATABASE_SOURCE_VPC_CONFIGURATION: Shape =
     Shape::Structure(&[required("VpcEndpointServiceName", &VPC_ENDPOINT_SERVICE_NAME)]);
-pub(super) static REDSHIFT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static REDSHIFT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("RoleARN", &ROLE_ARN),
     optional("ClusterJDBCURL", &CLUSTER_JDBC_URL),
     optional("CopyCommand", &COPY_COMMAND),
@@ -274,7 +274,7 @@ pub(super) static REDSHIFT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
     optional("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
 ]);
-pub(super) static ELASTICSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static ELASTICSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("RoleARN", &ROLE_ARN),
     optional("DomainARN", &ELASTICSEARCH_DOMAIN_ARN),
     optional("ClusterEndpoint", &ELASTICSEARCH_CLUSTER_ENDPOINT),
@@ -288,7 +288,7 @@ pub(super) static ELASTICSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
     optional("DocumentIdOptions", &DOCUMENT_ID_OPTIONS),
 ]);
-pub(super) static OPENSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static OPENSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("RoleARN", &ROLE_ARN),
     optional("DomainARN", &OPENSEARCH_DOMAIN_ARN),
     optional("ClusterEndpoint", &OPENSEARCH_CLUSTER_ENDPOINT),
@@ -302,7 +302,7 @@ pub(super) static OPENSEARCH_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
     optional("DocumentIdOptions", &DOCUMENT_ID_OPTIONS),
 ]);
-pub(super) static SPLUNK_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static SPLUNK_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("HECEndpoint", &HEC_ENDPOINT),
     optional("HECEndpointType", &HEC_ENDPOINT_TYPE),
     optional("HECToken", &HEC_TOKEN),
@@ -315,7 +315,7 @@ pub(super) static SPLUNK_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("BufferingHints", &SPLUNK_BUFFERING_HINTS),
     optional("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
 ]);
-pub(super) static HTTP_ENDPOINT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static HTTP_ENDPOINT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("EndpointConfiguration", &HTTP_ENDPOINT_CONFIGURATION),
     optional("BufferingHints", &HTTP_ENDPOINT_BUFFERING_HINTS),
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
@@ -327,7 +327,7 @@ pub(super) static HTTP_ENDPOINT_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("S3Update", &S3_DESTINATION_UPDATE),
     optional("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
 ]);
-pub(super) static SERVERLESS_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static SERVERLESS_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("RoleARN", &ROLE_ARN),
     optional("CollectionEndpoint", &SERVERLESS_COLLECTION_ENDPOINT),
     optional("IndexName", &SERVERLESS_INDEX_NAME),
@@ -337,7 +337,7 @@ pub(super) static SERVERLESS_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
     optional("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
 ]);
-pub(super) static SNOWFLAKE_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static SNOWFLAKE_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("AccountUrl", &SNOWFLAKE_ACCOUNT_URL),
     optional("PrivateKey", &SNOWFLAKE_PRIVATE_KEY),
     optional("KeyPassphrase", &SNOWFLAKE_KEY_PASSPHRASE),
@@ -358,7 +358,7 @@ pub(super) static SNOWFLAKE_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
     optional("BufferingHints", &SNOWFLAKE_BUFFERING_HINTS),
 ]);
-pub(super) static ICEBERG_DESTINATION_UPDATE: Shape = Shape::Structure(&[
+pub(in crate::api) static ICEBERG_DESTINATION_UPDATE: Shape = Shape::Structure(&[
     optional("DestinationTableConfigurationList", &DESTINATION_TABLE_CONFIGURATION_LIST),
     optional("SchemaEvolutionConfiguration", &SCHEMA_EVOLUTION_CONFIGURATION),
     optional("TableCreationConfiguration", &TABLE_CREATION_CONFIGURATION),
@@ -394,7 +394,8 @@ pub(super) static SECRET_ARN: Shape =
     text(1, 2048, Pattern::new(r"arn:.*:secretsmanager:[a-zA-Z0-9\-]+:\d{12}:secret:[a-zA-Z0-9\-/_+=.@!]+"));
 pub(super) static ELASTICSEARCH_DOMAIN_ARN: Shape =
     text(1, 512, Pattern::new(r"arn:.*:es:[a-zA-Z0-9\-]+:\d{12}:domain/[a-z][-0-9a-z]{2,27}"));
-pub(super) static ELASTICSEARCH_CLUSTER_ENDPOINT: Shape = text(1, 512, Pattern::new(r"https:.*"));
+pub(super) static ELASTICSEARCH_CLUSTER_ENDPOINT: Shape =
+    address(512, Pattern::new(r"https:.*"), Pattern::new(r"https?:.*"));
 pub(super) static ELASTICSEARCH_INDEX_NAME: Shape = text(1, 80, Pattern::new(r".*"));
 pub(super) static ELASTICSEARCH_TYPE_NAME: Shape = text(0, 100, Pattern::new(r".*"));
 pub(super) static ELASTICSEARCH_INDEX_ROTATION_PERIOD: Shape =
@@ -406,7 +407,8 @@ pub(super) static ELASTICSEARCH_S3_BACKUP_MODE: Shape = Shape::Enum(&["FailedDoc
 pub(super) static DEFAULT_DOCUMENT_ID_FORMAT: Shape = Shape::Enum(&["FIREHOSE_DEFAULT", "NO_DOCUMENT_ID"]);
 pub(super) static OPENSEARCH_DOMAIN_ARN: Shape =
     text(1, 512, Pattern::new(r"arn:.*:es:[a-zA-Z0-9\-]+:\d{12}:domain/[a-z][-0-9a-z]{2,27}"));
-pub(super) static OPENSEARCH_CLUSTER_ENDPOINT: Shape = text(1, 512, Pattern::new(r"https:.*"));
+pub(super) static OPENSEARCH_CLUSTER_ENDPOINT: Shape =
+    address(512, Pattern::new(r"https:.*"), Pattern::new(r"https?:.*"));
 pub(super) static OPENSEARCH_INDEX_NAME: Shape = text(1, 80, Pattern::new(r".*"));
 pub(super) static OPENSEARCH_TYPE_NAME: Shape = text(0, 100, Pattern::new(r".*"));
 pub(super) static OPENSEARCH_INDEX_ROTATION_PERIOD: Shape =
@@ -423,7 +425,7 @@ pub(super) static SPLUNK_RETRY_DURATION_IN_SECONDS: Shape = integer(0, 7200);
 pub(super) static SPLUNK_S3_BACKUP_MODE: Shape = Shape::Enum(&["FailedEventsOnly", "AllEvents"]);
 pub(super) static SPLUNK_BUFFERING_INTERVAL_IN_SECONDS: Shape = integer(0, 60);
 pub(super) static SPLUNK_BUFFERING_SIZE_IN_MBS: Shape = integer(1, 5);
-pub(super) static HTTP_ENDPOINT_URL: Shape = text(1, 1000, Pattern::new(r"https://.*"));
+pub(super) static HTTP_ENDPOINT_URL: Shape = address(1000, Pattern::new(r"https://.*"), Pattern::new(r"https?://.*"));
 pub(super) static HTTP_ENDPOINT_NAME: Shape = text(1, 256, Pattern::judged(r"^(?!\s*$).+", not_blank));
 pub(super) static HTTP_ENDPOINT_ACCESS_KEY: Shape = text(0, 4096, Pattern::new(r".*"));
 pub(super) static HTTP_ENDPOINT_BUFFERING_SIZE_IN_MBS: Shape = integer(1, 64);
@@ -433,7 +435,8 @@ pub(super) static HTTP_ENDPOINT_ATTRIBUTE_NAME: Shape = text(1, 256, Pattern::ju
 pub(super) static HTTP_ENDPOINT_ATTRIBUTE_VALUE: Shape = text(0, 1024, Pattern::new(r".*"));
 pub(super) static HTTP_ENDPOINT_RETRY_DURATION_IN_SECONDS: Shape = integer(0, 7200);
 pub(super) static HTTP_ENDPOINT_S3_BACKUP_MODE: Shape = Shape::Enum(&["FailedDataOnly", "AllData"]);
-pub(super) static SERVERLESS_COLLECTION_ENDPOINT: Shape = text(1, 512, Pattern::new(r"https:.*"));
+pub(super) static SERVERLESS_COLLECTION_ENDPOINT: Shape =
+    address(512, Pattern::new(r"https:.*"), Pattern::new(r"https?:.*"));
 pub(super) static SERVERLESS_INDEX_NAME: Shape = text(1, 80, Pattern::new(r".*"));
 pub(super) static SERVERLESS_BUFFERING_INTERVAL_IN_SECONDS: Shape = integer(0, 900);
 pub(super) static SERVERLESS_BUFFERING_SIZE_IN_MBS: Shape = integer(1, 100);

@@ -237,19 +237,22 @@ pub(in crate::api) static ERROR_OUTPUT_PREFIX: Shape = text(0, 1024, Pattern::ne
 pub(in crate::api) static SIZE_IN_MBS: Shape = integer(1, 128);
 pub(in crate::api) static INTERVAL_IN_SECONDS: Shape = integer(0, 900);
 pub(in crate::api) static COMPRESSION_FORMAT: Shape =
-    Shape::Enum(&["ZIP", "HADOOP_SNAPPY", "Snappy", "GZIP", "UNCOMPRESSED"]);
+    Shape::ExtendedEnum(&["ZIP", "HADOOP_SNAPPY", "Snappy", "GZIP", "UNCOMPRESSED"], &["ZSTD"]);
 pub(in crate::api) static NO_ENCRYPTION_CONFIG: Shape = Shape::Enum(&["NoEncryption"]);
 pub(in crate::api) static BOOLEAN_OBJECT: Shape = Shape::Boolean;
 pub(in crate::api) static LOG_GROUP_NAME: Shape = text(0, 512, Pattern::new(r"[\.\-_/#A-Za-z0-9]*"));
 pub(in crate::api) static LOG_STREAM_NAME: Shape = text(0, 512, Pattern::new(r"[^:*]*"));
-pub(in crate::api) static PROCESSOR_TYPE: Shape = Shape::Enum(&[
-    "Decompression",
-    "Lambda",
-    "RecordDeAggregation",
-    "MetadataExtraction",
-    "AppendDelimiterToRecord",
-    "CloudWatchLogProcessing",
-]);
+pub(in crate::api) static PROCESSOR_TYPE: Shape = Shape::ExtendedEnum(
+    &[
+        "Decompression",
+        "Lambda",
+        "RecordDeAggregation",
+        "MetadataExtraction",
+        "AppendDelimiterToRecord",
+        "CloudWatchLogProcessing",
+    ],
+    &["Hydrant"],
+);
 pub(in crate::api) static PROCESSOR_PARAMETER_NAME: Shape = Shape::ExtendedEnum(
     &[
         "DataMessageExtraction",
@@ -264,7 +267,7 @@ pub(in crate::api) static PROCESSOR_PARAMETER_NAME: Shape = Shape::ExtendedEnum(
         "BufferSizeInMBs",
         "CompressionFormat",
     ],
-    &["OnPluginFailure"],
+    &["OnPluginFailure", "SourceBackupDelimiter"],
 );
 pub(in crate::api) static PROCESSOR_PARAMETER_VALUE: Shape = text(1, 5120, Pattern::judged(r"^(?!\s*$).+", not_blank));
 pub(in crate::api) static S3_BACKUP_MODE: Shape = Shape::Enum(&["Disabled", "Enabled"]);

@@ -13,7 +13,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub(super) use destinations::*;
 pub(super) use inputs::*;
 pub(super) use node::{Node, parse};
-pub(super) use shape::{Shape, decode_blob};
+pub(super) use shape::{Addresses, Member, Shape, decode_blob};
 pub(super) use walk::{check, to_value};

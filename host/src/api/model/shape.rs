@@ -18,6 +18,9 @@ pub(crate) enum Shape {
     Map { key: &'static Shape, value: &'static Shape },
     /// A string.
     Text { least: usize, most: usize, pattern: Option<Pattern> },
+    /// An address of a server: the pattern asks for TLS, and `plaintext` is matched instead where the host allows
+    /// `http://`. Messages show the pattern.
+    Address { most: usize, pattern: Pattern, plaintext: Pattern },
     /// One of these words, in the order in which the service prints them.
     Enum(&'static [&'static str]),
     /// One of these words, or of these others, which are ours and are not printed.
@@ -32,6 +35,16 @@ pub(crate) enum Shape {
     Blob { most_bytes: usize },
     /// Epoch seconds or ISO text.
     Timestamp,
+}
+
+/// Which addresses of servers callers may name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// With TLS only, as with the service.
+    #[default]
+    Tls,
+    /// Without TLS, too.
+    Plaintext,
 }
 
 /// A member of a structure.
@@ -59,6 +72,10 @@ pub(super) const fn list(member: &'static Shape, least: usize, most: usize) -> S
 
 pub(super) const fn text(least: usize, most: usize, pattern: Pattern) -> Shape {
     Shape::Text { least, most, pattern: Some(pattern) }
+}
+
+pub(super) const fn address(most: usize, pattern: Pattern, plaintext: Pattern) -> Shape {
+    Shape::Address { most, pattern, plaintext }
 }
 
 pub(super) const fn plain_text(least: usize, most: usize) -> Shape {

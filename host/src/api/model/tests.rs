@@ -23,7 +23,12 @@ fn every_pattern_of_the_table_compiles() {
     visit(&UPDATE_DESTINATION_INPUT, &mut seen);
     let mut patterns = 0;
     for shape in &seen {
-        if let Shape::Text { pattern: Some(pattern), .. } = shape {
+        let found = match shape {
+            Shape::Text { pattern: Some(pattern), .. } => vec![pattern],
+            Shape::Address { pattern, plaintext, .. } => vec![pattern, plaintext],
+            _ => Vec::new(),
+        };
+        for pattern in found {
             assert!(pattern.compiles(), "{}", pattern.printed);
             patterns += 1;
         }

@@ -8,16 +8,16 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::node::Node;
-use super::shape::{Shape, decode_blob};
+use super::shape::{Addresses, Shape, decode_blob};
 use crate::api::error::{Fault, serialization, validation};
 
 /// Checks types and then constraints.
 ///
 /// # Errors
 /// `SerializationException` for the first wrong type, else `ValidationException` naming every broken constraint.
-pub(crate) fn check(shape: &Shape, node: &Node<'_>) -> Result<(), Fault> {
+pub(crate) fn check(shape: &Shape, node: &Node<'_>, addresses: Addresses) -> Result<(), Fault> {
     check_type(shape, node).map_err(serialization)?;
-    let mut violations = Violations::default();
+    let mut violations = Violations { addresses, ..Violations::default() };
     violations.collect(shape, node);
     violations.finish()
 }
@@ -86,7 +86,7 @@ fn check_scalar(shape: &Shape, node: &Node<'_>) -> Result<(), String> {
         _ => NUMBER_CLASS,
     };
     match (shape, node) {
-        (Shape::Text { .. } | Shape::Enum(_) | Shape::ExtendedEnum(..), Node::Text(_))
+        (Shape::Text { .. } | Shape::Address { .. } | Shape::Enum(_) | Shape::ExtendedEnum(..), Node::Text(_))
         | (Shape::Integer { .. } | Shape::Double { .. } | Shape::Timestamp, Node::Integer(_) | Node::Double(_))
         | (Shape::Timestamp, Node::Text(_))
         | (Shape::Boolean, Node::Boolean(_)) => Ok(()),
@@ -109,6 +109,7 @@ fn is_truth_word(text: &str) -> bool {
 /// Broken constraints, with the place where the walk stands.
 #[derive(Default)]
 struct Violations {
+    addresses: Addresses,
     path: String,
     found: Vec<String>,
 }
@@ -153,6 +154,13 @@ impl Violations {
             (Shape::Text { least, most, pattern }, Node::Text(text)) => {
                 self.check_length(text.chars().count(), *least, *most);
                 if let Some(pattern) = pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
+                    self.add(&format!("Member must satisfy regular expression pattern: {}", pattern.printed));
+                }
+            }
+            (Shape::Address { most, pattern, plaintext }, Node::Text(text)) => {
+                self.check_length(text.chars().count(), 1, *most);
+                let matched = if self.addresses == Addresses::Tls { pattern } else { plaintext };
+                if !matched.matches(text) {
                     self.add(&format!("Member must satisfy regular expression pattern: {}", pattern.printed));
                 }
             }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::api::error::{Fault, internal_failure, invalid_argument, not_json, serialization};
-use crate::api::model::{self, Node, Shape};
+use crate::api::model::{self, Addresses, Node, Shape};
 use crate::record::Records;
 
 /// A put that is within every limit.
@@ -74,7 +74,7 @@ fn careful<'a>(
     document: Node<'a>,
     records: impl for<'n> Fn(&'n Node<'a>) -> &'n [Node<'a>],
 ) -> Result<Put<'a>, Fault> {
-    model::check(shape, &document)?;
+    model::check(shape, &document, Addresses::default())?;
     let mut columns = Columns::default();
     for record in records(&document) {
         let data = record.text("Data").unwrap_or_default();

@@ -175,3 +175,91 @@ fn nested_s3_configurations_are_renamed() {
         json!({ "S3DestinationDescription": { "Prefix": "a", "B": 1 }, "S3BackupDescription": {}, "RetryOptions": {} });
     assert!(holds(&described_form(configuration), &described));
 }
+
+/// A host with one stream whose destination is described like this; applies `file` to it.
+async fn applied_to(kind: &'static str, described: Value, file: &Value) -> (Result<String, Failure>, Log) {
+    let (client, log) = firehose(move |operation, _| match operation {
+        "DescribeDeliveryStream" => (
+            200,
+            json!({ "DeliveryStreamDescription": {
+                "DeliveryStreamName": "orders", "DeliveryStreamStatus": "ACTIVE", "VersionId": "1",
+                "Destinations": [{
+                    "DestinationId": "destinationId-000000000001",
+                    format!("{kind}DestinationDescription"): described,
+                }],
+            } }),
+        ),
+        _ => (200, json!({})),
+    })
+    .await;
+    let (console, buffer) = Console::buffer(Format::Human);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("stream.json");
+    fs::write(&path, file.to_string()).expect("a file");
+    let result = apply(&console, &client, &[path]).await;
+    let said = String::from_utf8(buffer.lock().expect("a buffer").clone()).expect("text");
+    (result.map(|()| said), log)
+}
+
+/// Whatever the destination, what Describe returns is what the host has.
+#[tokio::test]
+async fn descriptions_of_every_kind_change_nothing() {
+    let s3 =
+        json!({ "BucketARN": "arn:aws:s3:::shop", "BufferingHints": { "SizeInMBs": 5, "IntervalInSeconds": 300 } });
+    for kind in
+        ["Redshift", "Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless", "Splunk", "HttpEndpoint"]
+    {
+        let described = json!({ "RoleARN": "arn:role", "S3DestinationDescription": s3, "S3BackupMode": "Some" });
+        let file = json!({ "DeliveryStreamDescription": {
+            "DeliveryStreamName": "orders",
+            "Destinations": [{ "DestinationId": "1", format!("{kind}DestinationDescription"): described }],
+        } });
+        let (said, log) = applied_to(kind, described.clone(), &file).await;
+        assert_eq!(said.expect("applied"), "orders unchanged\n", "{kind}");
+        assert_eq!(asked(&log), ["DescribeDeliveryStream"]);
+        let input = Value::Object(wanted(file).expect("a definition").input);
+        let configuration = &input[format!("{kind}DestinationConfiguration")];
+        assert_eq!(configuration, &json!({ "RoleARN": "arn:role", "S3Configuration": s3, "S3BackupMode": "Some" }));
+    }
+}
+
+/// Describe does not show a password, so whether it is the same cannot be known: it is sent.
+#[tokio::test]
+async fn a_password_is_always_sent() {
+    let described = json!({ "Username": "loader", "S3DestinationDescription": { "Prefix": "a" } });
+    let configuration = json!({ "Username": "loader", "Password": "hunter22", "S3Configuration": { "Prefix": "a" } });
+    let file = json!({ "DeliveryStreamName": "orders", "RedshiftDestinationConfiguration": configuration });
+    let (said, log) = applied_to("Redshift", described, &file).await;
+    assert_eq!(said.expect("applied"), "orders updated from version 1 to 1\n");
+    let update = log.lock().expect("a log")[1].1["RedshiftDestinationUpdate"].clone();
+    assert_eq!(update, json!({ "Username": "loader", "Password": "hunter22", "S3Update": { "Prefix": "a" } }));
+    assert!(!format!("{:?}", wanted(file)).contains("hunter22"));
+}
+
+/// UpdateDestination would drop these without a word.
+#[tokio::test]
+async fn what_an_update_cannot_change_is_told() {
+    let described = json!({ "S3BackupMode": "FailedDocumentsOnly", "IndexName": "a" });
+    for kind in ["Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless"] {
+        let file = |configuration: Value| json!({ "DeliveryStreamName": "orders", format!("{kind}DestinationConfiguration"): configuration });
+        let same = json!({ "S3BackupMode": "FailedDocumentsOnly", "IndexName": "b" });
+        let (said, _) = applied_to(kind, described.clone(), &file(same)).await;
+        said.expect("applied");
+        for (member, value) in
+            [("S3BackupMode", json!("AllDocuments")), ("VpcConfiguration", json!({ "RoleARN": "r" }))]
+        {
+            let (said, log) = applied_to(kind, described.clone(), &file(json!({ member: value }))).await;
+            let told = said.expect_err("refused").to_string();
+            assert!(
+                told.contains(&format!("{member} is fixed at creation; delete the stream and create it again")),
+                "{told}"
+            );
+            assert_eq!(asked(&log), ["DescribeDeliveryStream"]);
+        }
+    }
+    let file = json!({ "DeliveryStreamName": "orders", "SplunkDestinationConfiguration": {} });
+    let (said, log) = applied_to("Redshift", json!({}), &file).await;
+    let told = said.expect_err("refused").to_string();
+    assert!(told.contains("its destination is of another kind; delete the stream and create it again"), "{told}");
+    assert_eq!(asked(&log), ["DescribeDeliveryStream"]);
+}
