@@ -24,7 +24,7 @@ pub(super) enum Feature {
 }
 
 /// What is joined to the pipeline by now.
-const WIRED: &[Feature] = &[];
+const WIRED: &[Feature] = &[Feature::HttpEndpoint, Feature::Splunk, Feature::Zstd];
 
 impl Feature {
     /// All of them.
