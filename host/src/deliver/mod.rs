@@ -7,8 +7,10 @@
 //! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
 
 mod build;
+pub mod client;
 mod destination;
 pub mod embedded;
+pub mod opensearch;
 mod retry;
 mod s3;
 #[doc(hidden)]
