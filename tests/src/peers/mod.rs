@@ -5,8 +5,10 @@
 //! be installed or does not start is a failed test, never a skipped one.
 
 mod install;
+mod opensearch;
 mod proxy;
 mod s3;
 
+pub use opensearch::SearchNode;
 pub use proxy::Proxy;
 pub use s3::{S3Peer, s3proxy, versitygw};

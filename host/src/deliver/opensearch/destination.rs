@@ -230,8 +230,7 @@ impl Attempt<'_> {
     }
 
     fn postpone(&mut self, unsent: impl Iterator<Item = usize>, error: &DeliveryError) {
-        let postponed =
-            unsent.map(|at| Postponed { at, code: Cow::Borrowed(error.code), message: error.text.clone() });
+        let postponed = unsent.map(|at| Postponed { at, code: Cow::Borrowed(error.code), message: error.text.clone() });
         self.receipt.again.extend(postponed);
     }
 
@@ -325,7 +324,8 @@ impl Attempt<'_> {
     /// What names an item's document when it is looked for.
     fn reference(&self, item: &Item) -> Value {
         let shape = &self.destination.shape;
-        let mut reference = json!({ "_index": bulk::index(shape, self.rows, item), "_id": bulk::id(shape, self.rows, item) });
+        let mut reference =
+            json!({ "_index": bulk::index(shape, self.rows, item), "_id": bulk::id(shape, self.rows, item) });
         if let Some(routing) = self.rows.value("$routing", item.at) {
             reference["routing"] = routing.into();
         }
