@@ -74,6 +74,9 @@ pub(super) const EGRESS_RESOLVE: Key = unset("egress.resolve", "none", "names ar
 pub(super) const CATALOG_DIR: Key = unset("catalog.dir", "none", "no format conversion without tables");
 pub(super) const CATALOG_ENDPOINT: Key = unset("catalog.endpoint", "none", "no format conversion without tables");
 
+pub(super) const OPENSEARCH_CREDENTIALS: Key =
+    unset("opensearch.credentials", "none", "Amazon's search domains get AWS signatures, other clusters no login");
+
 pub(super) const JOURNAL_CAPACITY_BYTES: Key =
     number("journal.capacity_bytes", 16 * GIB, 256 * MIB, 64 * TIB, "four hours of a dead destination at 1 MiB/s");
 pub(super) const JOURNAL_SEGMENT_BYTES: Key =
@@ -141,6 +144,7 @@ pub(super) const ALL: &[&Key] = &[
     &EGRESS_RESOLVE,
     &CATALOG_DIR,
     &CATALOG_ENDPOINT,
+    &OPENSEARCH_CREDENTIALS,
     &JOURNAL_CAPACITY_BYTES,
     &JOURNAL_SEGMENT_BYTES,
     &JOURNAL_CACHE_BYTES,

@@ -26,6 +26,6 @@ pub use problem::{ConfigError, Problem};
 pub use range::{AddressRange, RangeError};
 pub use report::{Effective, Reason, Report};
 pub use settings::{
-    Admin, Api, Authentication, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory, Plugins, S3,
-    S3Endpoint, Settings, Shutdown,
+    Admin, Api, Authentication, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory, OpenSearch,
+    Plugins, S3, S3Endpoint, SearchAccess, SearchCredential, Settings, Shutdown,
 };

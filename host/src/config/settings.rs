@@ -30,6 +30,8 @@ pub struct Settings {
     pub egress: Egress,
     /// Tables for format conversion.
     pub catalog: Option<Catalog>,
+    /// Search destinations.
+    pub opensearch: OpenSearch,
     /// The durable buffer.
     pub journal: Journal,
     /// Memory shared by all streams.
@@ -124,6 +126,36 @@ pub enum Catalog {
     Directory(PathBuf),
     /// A Glue-compatible URL.
     Endpoint(String),
+}
+
+/// Search destinations.
+#[derive(Clone, Debug, Default)]
+pub struct OpenSearch {
+    /// How to log in, at most once for each endpoint.
+    pub credentials: Vec<SearchCredential>,
+}
+
+/// How to log in at one search endpoint.
+#[derive(Clone, Debug)]
+pub struct SearchCredential {
+    /// Scheme, host and port; no final slash.
+    pub endpoint: String,
+    /// What is shown to it.
+    pub access: SearchAccess,
+}
+
+/// What a search endpoint is shown.
+#[derive(Clone, Debug)]
+pub enum SearchAccess {
+    /// A user with a password.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password; `Debug` hides it.
+        password: SecretString,
+    },
+    /// A signature with the host's own AWS credentials.
+    Sigv4,
 }
 
 /// The durable buffer.

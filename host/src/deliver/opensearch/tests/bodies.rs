@@ -32,8 +32,8 @@ fn an_action_line_names_index_and_id() {
     rows.ordinals[1] = 3;
     assert_eq!(
         body(&target, &rows),
-        "{\"index\":{\"_index\":\"logs-2016-02-25-13\",\"_id\":\"67cb5eef2c9ea63a-10.0\"}}\n{\"a\":1}\n\
-         {\"index\":{\"_index\":\"logs-2016-02-25-13\",\"_id\":\"67cb5eef2c9ea63a-11.3\"}}\n{\"b\":[{}]}\n"
+        "{\"index\":{\"_index\":\"logs-2016-02-25-13\",\"_id\":\"960f808978e966e7-10.0\"}}\n{\"a\":1}\n\
+         {\"index\":{\"_index\":\"logs-2016-02-25-13\",\"_id\":\"960f808978e966e7-11.3\"}}\n{\"b\":[{}]}\n"
     );
     target.has_document_ids = false;
     target.type_name = "line".to_owned();
@@ -61,7 +61,7 @@ fn ids_differ_between_streams() {
 #[test]
 fn columns_choose_operation_id_index_and_routing() {
     let rows = rows(
-        &[b"{\"n\":0}"; 6],
+        &[&b"{\"n\":0}"[..]; 6],
         &[
             ("$operation", &["", "index", "create", "update", "upsert", "delete"]),
             ("$document-id", &["a\"b", "", "c", "d", "e", "f"]),
@@ -73,7 +73,7 @@ fn columns_choose_operation_id_index_and_routing() {
     let expected = [
         r#"{"index":{"_index":"logs","_id":"a\"b"}}"#,
         r#"{"n":0}"#,
-        r#"{"index":{"_index":"other","_id":"67cb5eef2c9ea63a-11.0"}}"#,
+        r#"{"index":{"_index":"other","_id":"960f808978e966e7-11.0"}}"#,
         r#"{"n":0}"#,
         r#"{"create":{"_index":"logs","_id":"c","routing":"r"}}"#,
         r#"{"n":0}"#,

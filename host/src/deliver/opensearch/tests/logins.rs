@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::super::{Basic, SearchLogin, Service, Signer, Signing};
-use super::scripted::{Reply, Scripted};
+use super::scripted::{self, Reply, Scripted};
 use super::*;
 use crate::deliver::Destination;
 use crate::runtime::{Clock, ManualClock};
@@ -55,7 +55,7 @@ fn basic() -> Basic {
 
 /// `Authorization` of each request the server got.
 fn shown(server: &Scripted) -> Vec<String> {
-    let value = |seen: &super::scripted::Seen| {
+    let value = |seen: &scripted::Seen| {
         seen.headers.get("authorization").map_or("", |value| value.to_str().unwrap()).to_owned()
     };
     server.seen().iter().map(value).collect()
