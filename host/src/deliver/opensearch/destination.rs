@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::bulk::{self, Builder, Bulk, Item, Shape};
 use super::failure::{Whole, judge, unanswered, unreadable};
+use super::room::Room;
 use super::sign::{Authentication, SignError};
 use super::{answer, failure};
 use crate::definition::OpenSearch;
-use crate::deliver::client::Client;
+use crate::deliver::client::{Client, SendError, SendErrorKind};
 use crate::deliver::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
 use crate::record::{Documents, Rows};
 
@@ -27,9 +27,6 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(90);
 /// one with a long reason 2,000.
 const ANSWER_BYTES: usize = 64 << 10;
 const ANSWER_BYTES_PER_DOCUMENT: usize = 4 << 10;
-
-/// Requests are made no smaller than this by what the server said of larger ones.
-const LEAST_ROOM_BYTES: usize = 64 << 10;
 
 /// Requests of one delivery that look for a document at fault, beside those that any delivery takes. A search among
 /// 5,000 takes 25; where there are more at fault than this finds, the next attempt goes on with it.
@@ -68,7 +65,7 @@ pub struct OpenSearchDestination {
     authentication: Authentication,
     limits: Limits,
     /// Bytes that a request may have as far as the server is known.
-    room: AtomicUsize,
+    room: Room,
 }
 
 impl OpenSearchDestination {
@@ -103,7 +100,7 @@ impl OpenSearchDestination {
             client,
             authentication,
             limits,
-            room: AtomicUsize::new(limits.request_bytes),
+            room: Room::of(limits.request_bytes),
         })
     }
 
@@ -111,7 +108,7 @@ impl OpenSearchDestination {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self.room = AtomicUsize::new(limits.request_bytes);
+        self.room = Room::of(limits.request_bytes);
         self
     }
 
@@ -160,7 +157,13 @@ fn host_header(url: &Uri) -> Option<String> {
 /// Why a request has no answer.
 enum Unsent {
     Unsigned(SignError),
-    Unanswered(crate::deliver::client::SendError),
+    Unanswered(SendError),
+}
+
+impl Unsent {
+    fn is_cut(&self) -> bool {
+        matches!(self, Self::Unanswered(SendError { kind: SendErrorKind::Cut { .. }, .. }))
+    }
 }
 
 #[async_trait]
@@ -200,7 +203,7 @@ impl Attempt<'_> {
     async fn run(mut self) -> Result<Receipt, DeliveryError> {
         let OpenSearchDestination { shape, limits, room, .. } = self.destination;
         let mut builder = Builder::new(shape, self.rows);
-        while let Some(bulk) = builder.bulk(room.load(Ordering::Relaxed), limits.request_documents) {
+        while let Some(bulk) = builder.bulk(room.bytes(), limits.request_documents) {
             // At most as many as a request can be halved.
             let mut pending = vec![bulk];
             while let Some(bulk) = pending.pop() {
@@ -243,9 +246,15 @@ impl Attempt<'_> {
         let most = ANSWER_BYTES + bulk.items.len() * ANSWER_BYTES_PER_DOCUMENT;
         let answer = match to.post(&to.bulk_url, "application/x-ndjson", bulk.body.clone(), most).await {
             Ok(answer) => answer,
-            Err(unsent) => return Sent::Failed(to.unsent(unsent)),
+            Err(unsent) => {
+                if unsent.is_cut() {
+                    to.room.was_cut(bulk.body.len());
+                }
+                return Sent::Failed(to.unsent(unsent));
+            }
         };
         if answer.status().is_success() {
+            to.room.was_right();
             return self.read(&bulk.items, answer.body()).await;
         }
         match (judge(&to.endpoint, &answer), bulk.items.as_slice()) {
@@ -256,7 +265,7 @@ impl Attempt<'_> {
                 Sent::Settled
             }
             (Whole::Smaller(_), _) => {
-                to.room.fetch_min((bulk.body.len() / 2).max(LEAST_ROOM_BYTES), Ordering::Relaxed);
+                to.room.was_too_large(bulk.body.len());
                 Sent::Halves
             }
             (Whole::Suspect(said), [item]) => {

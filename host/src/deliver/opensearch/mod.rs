@@ -26,6 +26,7 @@ mod bulk;
 mod destination;
 mod failure;
 mod index;
+mod room;
 mod sign;
 
 #[cfg(test)]
