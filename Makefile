@@ -37,8 +37,9 @@ setup: rust ## Install what Rust needs, and say what else the tests want
 	want go "plugins in Go, and versitygw, an S3 server from another hand: Go 1.26 or newer"; \
 	want node "plugins in JavaScript and TypeScript: Node.js 20 or newer"; \
 	want npm "their toolchain: comes with Node.js"; \
-	want java "s3proxy, a third S3 server: apt-get install openjdk-17-jre-headless"; \
-	want mvn "fetches s3proxy: apt-get install maven"; \
+	want java "s3proxy, a third S3 server, and OpenSearch: apt-get install openjdk-17-jdk-headless"; \
+	want javac "starts OpenSearch from its libraries: apt-get install openjdk-17-jdk-headless"; \
+	want mvn "fetches s3proxy and OpenSearch: apt-get install maven"; \
 	if [ $$missing = 0 ]; then echo "everything is here"; else echo "make demo needs Rust and a C compiler only; make test needs all of it"; fi
 
 rust: ## Install the toolchain of rust-toolchain.toml and its wasm target

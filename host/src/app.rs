@@ -20,7 +20,7 @@ use crate::batch::name;
 use crate::cli::{Host, Journals, PluginLimits};
 use crate::config::{self, S3Endpoint, Settings};
 use crate::deliver::client::Client;
-use crate::deliver::{self, Policy};
+use crate::deliver::{self, Policy, opensearch};
 use crate::journal::{self, Journal, inspect};
 use crate::pipeline::{Parts, Pipeline, Stopped};
 use crate::process::{PluginHost, plugin};
@@ -91,7 +91,7 @@ impl Host for App {
             recovered,
             plugins: Arc::clone(&plugins),
             destination: delivery.destination,
-            connector: Arc::new(outlets(&settings)?),
+            connector: Arc::new(outlets(&settings, &clock).await?),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
@@ -299,7 +299,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
 }
 
 /// What opens the destinations that tenants name.
-fn outlets(settings: &Settings) -> anyhow::Result<deliver::Outlets> {
+async fn outlets(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<deliver::Outlets> {
     let egress = &settings.egress;
     let client = Client::new(deliver::client::Egress {
         allow: egress.allow.iter().map(config::AddressRange::parts).collect(),
@@ -307,7 +307,22 @@ fn outlets(settings: &Settings) -> anyhow::Result<deliver::Outlets> {
         ca_pem: ca_pem(settings)?,
         resolve: egress.resolve.clone(),
     })?;
-    Ok(deliver::Outlets::new(Arc::new(client), deliver::Secrets::new(settings.secrets.dir.clone())))
+    let login = |credential: &config::SearchCredential| opensearch::SearchLogin {
+        endpoint: credential.endpoint.clone(),
+        user: match &credential.access {
+            config::SearchAccess::Basic { username, password } => {
+                Some(opensearch::Basic { username: username.clone(), password: password.clone() })
+            }
+            config::SearchAccess::Sigv4 => None,
+        },
+    };
+    let provider = deliver::identity(&settings.region).await.context("the AWS SDK has no chain of credentials")?;
+    Ok(deliver::Outlets {
+        client: Arc::new(client),
+        secrets: deliver::Secrets::new(settings.secrets.dir.clone()),
+        search_logins: settings.opensearch.credentials.iter().map(login).collect(),
+        signing: opensearch::Signing { provider, region: settings.region.clone(), clock: Arc::clone(clock) },
+    })
 }
 
 /// Certificates trusted beside the system's roots.

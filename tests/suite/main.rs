@@ -25,6 +25,7 @@ mod line_09_crash;
 mod line_10_observability;
 mod line_11_words;
 mod line_12_hygiene;
+mod opensearch;
 mod plugin_author;
 mod power_cut;
 mod s3_peers;

@@ -75,6 +75,8 @@ pub(super) const CATALOG_DIR: Key = unset("catalog.dir", "none", "no format conv
 pub(super) const CATALOG_ENDPOINT: Key = unset("catalog.endpoint", "none", "no format conversion without tables");
 
 pub(super) const SECRETS_DIR: Key = unset("secrets.dir", "none", "no destination logs in with a stored secret");
+pub(super) const OPENSEARCH_CREDENTIALS: Key =
+    unset("opensearch.credentials", "none", "Amazon's search domains get AWS signatures, other clusters no login");
 
 pub(super) const JOURNAL_CAPACITY_BYTES: Key =
     number("journal.capacity_bytes", 16 * GIB, 256 * MIB, 64 * TIB, "four hours of a dead destination at 1 MiB/s");
@@ -145,6 +147,7 @@ pub(super) const ALL: &[&Key] = &[
     &CATALOG_DIR,
     &CATALOG_ENDPOINT,
     &SECRETS_DIR,
+    &OPENSEARCH_CREDENTIALS,
     &JOURNAL_CAPACITY_BYTES,
     &JOURNAL_SEGMENT_BYTES,
     &JOURNAL_CACHE_BYTES,

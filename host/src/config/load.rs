@@ -16,6 +16,8 @@ use super::{
     Log, LogFormat, Memory, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
 };
 
+mod search;
+
 /// Most bytes of a configuration file or a secret file: a wrong path must not fill the memory.
 const FILE_BYTES: u64 = 1 << 20;
 
@@ -72,6 +74,7 @@ impl Loader<'_> {
         let egress = self.egress();
         let catalog = self.catalog();
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
+        let opensearch = self.opensearch();
         let journal = self.journal();
         let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
         let plugins = self.plugins();
@@ -90,6 +93,7 @@ impl Loader<'_> {
             egress,
             catalog,
             secrets,
+            opensearch,
             journal,
             memory,
             plugins,
@@ -134,7 +138,7 @@ impl Loader<'_> {
 
     fn credential(&mut self, path: &str, line: usize, default_account: Option<&str>) -> Option<Credential> {
         let access_key_id = self.access_key_id(path, line);
-        let secret = self.secret(path, line);
+        let secret = self.secret(path, line, "secret_access_key");
         let account_path = format!("{path}.account_id");
         let account = match self.document.take_text(&account_path) {
             Some((text, line)) => match account_id(&text) {
@@ -175,10 +179,9 @@ impl Loader<'_> {
         None
     }
 
-    /// The secret of one credential, from the variable or the file that the table names.
-    fn secret(&mut self, table: &str, line: usize) -> Option<SecretString> {
-        let (variable_path, file_path) =
-            (format!("{table}.secret_access_key_env"), format!("{table}.secret_access_key_file"));
+    /// The secret `name` of one credential, from the variable or the file that the table names.
+    fn secret(&mut self, table: &str, line: usize, name: &str) -> Option<SecretString> {
+        let (variable_path, file_path) = (format!("{table}.{name}_env"), format!("{table}.{name}_file"));
         let mistyped = self.document.problems.len();
         let variable = self.document.take_text(&variable_path);
         let file = self.document.take_text(&file_path);
@@ -201,7 +204,7 @@ impl Loader<'_> {
                 return None;
             }
             (None, None) => {
-                let hint = "name an environment variable here, or a file in secret_access_key_file";
+                let hint = format!("name an environment variable here, or a file in {name}_file");
                 self.document.problem(&variable_path, Some(line), Wrong::new("missing", hint));
                 return None;
             }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub catalog: Option<Catalog>,
     /// What destinations log in with.
     pub secrets: Secrets,
+    /// Search destinations.
+    pub opensearch: OpenSearch,
     /// The durable buffer.
     pub journal: Journal,
     /// Memory shared by all streams.
@@ -133,6 +135,36 @@ pub enum Catalog {
 pub struct Secrets {
     /// `NAME.json` in here is the secret that streams name by an ARN that ends in `:secret:NAME`.
     pub dir: Option<PathBuf>,
+}
+
+/// Search destinations.
+#[derive(Clone, Debug, Default)]
+pub struct OpenSearch {
+    /// How to log in, at most once for each endpoint.
+    pub credentials: Vec<SearchCredential>,
+}
+
+/// How to log in at one search endpoint.
+#[derive(Clone, Debug)]
+pub struct SearchCredential {
+    /// Scheme, host and port; no final slash.
+    pub endpoint: String,
+    /// What is shown to it.
+    pub access: SearchAccess,
+}
+
+/// What a search endpoint is shown.
+#[derive(Clone, Debug)]
+pub enum SearchAccess {
+    /// A user with a password.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password; `Debug` hides it.
+        password: SecretString,
+    },
+    /// A signature with the host's own AWS credentials.
+    Sigv4,
 }
 
 /// The durable buffer.

@@ -93,6 +93,13 @@ resolve   = { "wh.abc.us-east-1.redshift.amazonaws.com" = "127.0.0.1" }
 dir = "catalog"
 [secrets]
 dir = "secrets"
+[[opensearch.credentials]]
+endpoint = "https://search.example.com:9200/"
+username = "writer"
+password_file = "secret"
+[[opensearch.credentials]]
+endpoint = "http://localstack:4566"
+authentication = "sigv4"
 "#;
     std::fs::write(&file, text).expect("a file");
     let settings = load(&file, &environment()).unwrap_or_else(|error| panic!("{error}")).settings;
@@ -104,6 +111,11 @@ dir = "secrets"
     assert_eq!(settings.egress.resolve["wh.abc.us-east-1.redshift.amazonaws.com"].to_string(), "127.0.0.1");
     assert_eq!(settings.catalog, Some(Catalog::Directory(directory.path().join("catalog"))));
     assert_eq!(settings.secrets.dir, Some(directory.path().join("secrets")));
+    let [user, signed] = settings.opensearch.credentials.as_slice() else { panic!("two logins") };
+    assert_eq!(user.endpoint, "https://search.example.com:9200");
+    let SearchAccess::Basic { username, password } = &user.access else { panic!("a user") };
+    assert_eq!((username.as_str(), password.expose_secret()), ("writer", "from-a-file"));
+    assert!(matches!(signed.access, SearchAccess::Sigv4));
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4") };
     assert_eq!(credentials[0].account_id, "210987654321");
     assert_eq!(credentials[1].account_id, "123456789012");
@@ -132,7 +144,8 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
     refused("regio = 1", "regio", Some(1), "unknown key", "known keys there: data_dir, plugin_dir, region, account_id");
     refused("[admin]\nport = 1", "admin.port", Some(2), "unknown key", "known keys there: listen");
     refused("admin = 1", "admin", Some(1), "must be a table", "write [admin] and its keys below");
-    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, plugins, s3, secrets, shutdown";
+    let tables =
+        "known tables: admin, api, catalog, egress, journal, log, memory, opensearch, plugins, s3, secrets, shutdown";
     refused("[kafka]", "kafka", Some(1), "unknown table", tables);
     refused("[kafka]\na = 1\nb = 2", "kafka", Some(1), "unknown table", tables);
     refused(
@@ -304,6 +317,35 @@ fn plugins_are_granted_what_there_is_to_grant() {
         let told = problems(&text("p"));
         assert!(told.len() == 1 && told[0].what.starts_with("no environment can hold it"), "{told:?}");
     }
+}
+
+#[test]
+fn each_problem_of_a_search_login_is_told() {
+    #[track_caller]
+    fn check(login: &str, path: &str, what: &str) {
+        let found = problems(&format!("{KEY}{login}"));
+        let told: Vec<(&str, &str)> =
+            found.iter().map(|problem| (problem.path.as_str(), problem.what.as_str())).collect();
+        assert_eq!(told, [(path, what)], "{login}");
+        assert!(!found[0].hint.is_empty());
+    }
+    let table = "[[opensearch.credentials]]\n";
+    let endpoint = "endpoint = \"https://x:9200\"\n";
+    let user = "username = \"writer\"\npassword_env = \"HYDRANT_SECRET\"\n";
+    let at = |name: &str| format!("opensearch.credentials[0].{name}");
+    check(&format!("{table}{user}"), &at("endpoint"), "missing");
+    check(&format!("{table}{user}endpoint = 1"), &at("endpoint"), "must be a text, not a number");
+    check(&format!("{table}{user}endpoint = \"x\""), &at("endpoint"), "\"x\" is not a URL");
+    check(&format!("{table}{endpoint}password_env = \"HYDRANT_SECRET\""), &at("username"), "missing");
+    check(&format!("{table}{endpoint}username = \"writer\""), &at("password_env"), "missing");
+    let colon = "username = \"a:b\"\npassword_env = \"HYDRANT_SECRET\"\n";
+    check(&format!("{table}{endpoint}{colon}"), &at("username"), "not a user name");
+    let way = "authentication = \"magic\"\n";
+    check(&format!("{table}{endpoint}{user}{way}"), &at("authentication"), "\"magic\" is not a way to authenticate");
+    let signed = "authentication = \"sigv4\"\nusername = \"writer\"\n";
+    check(&format!("{table}{endpoint}{signed}"), &at("username"), "unknown key");
+    let twice = format!("{table}{endpoint}{user}{table}{endpoint}{user}");
+    check(&twice, "opensearch.credentials", "https://x:9200 is there twice");
 }
 
 #[test]

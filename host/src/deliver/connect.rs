@@ -2,44 +2,57 @@
 
 use std::sync::Arc;
 
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
 use crate::definition::{Definition, Target};
 
 use super::client::Client;
+use super::opensearch::{Authentication, OpenSearchDestination, SearchLogin, Signing};
 use super::{Connector, DeliveryError, HttpEndpointDestination, Outlet, Secrets, SplunkDestination, Verdict};
 
 /// Opens the destinations of this host.
 #[derive(Debug)]
 pub struct Outlets {
-    client: Arc<Client>,
-    secrets: Secrets,
-}
-
-impl Outlets {
-    /// Connects through `client`, and logs in with what streams were given or what lies in `secrets`.
-    pub fn new(client: Arc<Client>, secrets: Secrets) -> Self {
-        Self { client, secrets }
-    }
+    /// The way to addresses that tenants name.
+    pub client: Arc<Client>,
+    /// What destinations log in with.
+    pub secrets: Secrets,
+    /// How to log in at search endpoints.
+    pub search_logins: Vec<SearchLogin>,
+    /// What requests to Amazon's services are signed with.
+    pub signing: Signing,
 }
 
 impl Connector for Outlets {
     fn connect(&self, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
-        let (client, secrets) = (Arc::clone(&self.client), self.secrets.clone());
-        let rows: Outlet = match &definition.target {
+        let (arn, client, secrets) = (&definition.arn, Arc::clone(&self.client), self.secrets.clone());
+        let outlet = match &definition.target {
             Target::S3 => return Ok(None),
             Target::HttpEndpoint(endpoint) => {
-                Outlet::Rows(Arc::new(HttpEndpointDestination::new(endpoint, &definition.arn, client, secrets)))
+                Outlet::Rows(Arc::new(HttpEndpointDestination::new(endpoint, arn, client, secrets)))
             }
-            Target::Splunk(splunk) => {
-                Outlet::Rows(Arc::new(SplunkDestination::new(splunk, &definition.arn, client, secrets)))
+            Target::Splunk(splunk) => Outlet::Rows(Arc::new(SplunkDestination::new(splunk, arn, client, secrets))),
+            Target::OpenSearch(search) => {
+                let authentication = Authentication::choose(search, &self.search_logins, &self.signing);
+                let made = OpenSearchDestination::new(search, arn, definition.created_ms, client, authentication);
+                Outlet::Rows(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
             }
-            Target::OpenSearch(_) => return Err(not_offered("OpenSearch")),
-            Target::Redshift(_) => return Err(not_offered("Redshift")),
+            Target::Redshift(_) => return Err(unusable("Redshift is not offered by this host".to_owned())),
         };
-        Ok(Some(rows))
+        Ok(Some(outlet))
     }
 }
 
-fn not_offered(kind: &str) -> DeliveryError {
-    let text = format!("{kind} is not offered by this host");
-    DeliveryError { verdict: Verdict::Stop, code: "InternalError", text, source: None }
+fn unusable(text: String) -> DeliveryError {
+    DeliveryError { verdict: Verdict::Stop, code: "InvalidEndpoint", text, source: None }
+}
+
+/// The AWS SDK's own chain of credentials. None are looked up before they are needed, so a host starts without network.
+pub async fn identity(region: &str) -> Option<SharedCredentialsProvider> {
+    let tls = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loaded = loader.region(Region::new(region.to_owned())).http_client(tls.build_https()).load().await;
+    loaded.credentials_provider()
 }

@@ -12,6 +12,7 @@ mod connect;
 mod destination;
 pub mod embedded;
 mod http_endpoint;
+pub mod opensearch;
 mod retry;
 mod s3;
 mod secrets;
@@ -20,7 +21,7 @@ mod splunk;
 pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
-pub use connect::Outlets;
+pub use connect::{Outlets, identity};
 pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use http_endpoint::HttpEndpointDestination;

@@ -7,12 +7,14 @@
 mod http1;
 mod http_endpoint;
 mod install;
+mod opensearch;
 mod proxy;
 mod s3;
 mod splunk;
 
 pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
 pub use http1::{Authority, Received};
+pub use opensearch::SearchNode;
 pub use proxy::Proxy;
 pub use s3::{S3Peer, s3proxy, versitygw};
 pub use splunk::{Acknowledging, CollectorFault, HecReceiver};

@@ -24,7 +24,14 @@ pub(super) enum Feature {
 }
 
 /// What is joined to the pipeline by now.
-const WIRED: &[Feature] = &[Feature::HttpEndpoint, Feature::Splunk, Feature::Zstd];
+const WIRED: &[Feature] = &[
+    Feature::OpenSearch,
+    Feature::Elasticsearch,
+    Feature::Serverless,
+    Feature::HttpEndpoint,
+    Feature::Splunk,
+    Feature::Zstd,
+];
 
 impl Feature {
     /// All of them.
