@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Partition;
 
+mod redshift;
+
+pub use redshift::{JdbcUrl, RedshiftTextError};
+
 /// One version of one stream's definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {

@@ -25,6 +25,7 @@ mod line_11_words;
 mod line_12_hygiene;
 mod plugin_author;
 mod power_cut;
+mod redshift;
 mod s3_peers;
 mod sandbox;
 mod shutdown;

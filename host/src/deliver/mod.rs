@@ -7,14 +7,17 @@
 //! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
 
 mod build;
+mod client;
 mod destination;
 pub mod embedded;
+pub mod redshift;
 mod retry;
 mod s3;
 #[doc(hidden)]
 pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
+pub use client::{Client, ClientError, Egress, SendError, SendErrorKind};
 pub use destination::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use retry::Policy;

@@ -5,8 +5,12 @@
 //! be installed or does not start is a failed test, never a skipped one.
 
 mod install;
+mod postgres;
 mod proxy;
+pub mod redshift;
 mod s3;
 
+pub use postgres::{DATABASE, PASSWORD, Postgres, USER};
 pub use proxy::Proxy;
+pub use redshift::Redshift;
 pub use s3::{S3Peer, s3proxy, versitygw};
