@@ -23,6 +23,8 @@ use hydrant::runtime::{ManualClock, Random};
 use hydrant_tests::peers::redshift::Cut;
 use hydrant_tests::peers::{DATABASE, PASSWORD, Postgres, Redshift, S3Peer, USER, versitygw};
 use hydrant_tests::wait::until;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 const BUCKET: &str = "staging";
@@ -200,6 +202,85 @@ async fn a_connection_lost_at_commit_loads_once() {
     }
 }
 
+/// Row X6: a session that still runs, because the host that began it died, is waited for.
+#[tokio::test]
+async fn a_session_that_still_runs_is_waited_for() {
+    let rig = Rig::start().await;
+    rig.destination().deliver(&batch(9, row(9))).await.unwrap();
+    rig.cluster.hold_copies(true);
+    let deliver =
+        |destination: RedshiftDestination| tokio::spawn(async move { destination.deliver(&batch(1, row(1))).await });
+    let dying = deliver(rig.destination());
+    until("its COPY", LIMIT, async || (rig.cluster.copies().len() == 2).then_some(())).await.unwrap();
+    // Not without end, though.
+    let mut impatient = rig.settings();
+    impatient.statement_timeout = Duration::from_millis(50);
+    failed(rig.with(impatient).deliver(&batch(1, row(1))).await, "Redshift.Timeout");
+    let patient = deliver(rig.destination());
+    until("a third session", LIMIT, async || (rig.cluster.logins() == 4).then_some(())).await.unwrap();
+    rig.cluster.hold_copies(false);
+    dying.await.unwrap().unwrap();
+    patient.await.unwrap().unwrap();
+    assert_eq!(rig.rows(), ["1|it's no. 1", "9|it's no. 9"]);
+    assert_eq!(rig.cluster.copies().len(), 2);
+}
+
+/// Streams of one schema share a ledger, whoever is first to need it.
+#[tokio::test]
+async fn streams_that_begin_at_once_share_a_ledger() {
+    let rig = Rig::start().await;
+    let deliveries: Vec<_> = (1..=8)
+        .map(|at| {
+            let destination = rig.destination();
+            tokio::spawn(async move { destination.deliver(&batch(at.into(), row(at))).await })
+        })
+        .collect();
+    for delivery in deliveries {
+        delivery.await.unwrap().unwrap();
+    }
+    assert_eq!((rig.rows().len(), rig.ledger().len()), (8, 8));
+}
+
+/// A user who may not create tables loads into a ledger that somebody else made.
+#[tokio::test]
+async fn a_user_without_the_right_to_create_can_load() {
+    let rig = Rig::start().await;
+    rig.cluster.postgres.sql("CREATE USER guest PASSWORD 'guest-password'; GRANT INSERT, SELECT ON orders TO guest");
+    let mut settings = rig.settings();
+    settings.redshift.login = Login::Given { user: "guest".to_owned(), secret: Secret::new("guest-password") };
+    let guest = rig.with(settings);
+    let said = failed(guest.deliver(&batch(1, row(1))).await, "Redshift.InsufficientPrivilege");
+    assert!(said.contains("hydrant_ledger"), "{said}");
+    rig.destination().deliver(&batch(2, row(2))).await.unwrap();
+    rig.cluster.postgres.sql("GRANT ALL ON hydrant_ledger TO guest");
+    guest.deliver(&batch(1, row(1))).await.unwrap();
+    assert_eq!(rig.rows().len(), 2);
+}
+
+/// A server that wants Redshift's own digest is named as such, one that says nothing is not waited for without end.
+#[tokio::test]
+async fn servers_that_cannot_be_talked_to_are_told_apart() {
+    let rig = Rig::start().await;
+    // `AuthenticationDigest`, 13, and what belongs to it.
+    let digest: &[u8] = b"N\x52\x00\x00\x00\x0c\x00\x00\x00\x0d\x00\x00\x00\x00";
+    for (answer, code) in [(digest, "Redshift.AuthenticationFailed"), (b"N", "Redshift.Timeout")] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut settings = settings(listener.local_addr().unwrap().port(), rig.cluster.role());
+        if code == "Redshift.Timeout" {
+            settings.connect_timeout = Duration::from_millis(50);
+        }
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(answer).await.unwrap();
+            // Until the client hangs up.
+            let mut heard = Vec::new();
+            socket.read_to_end(&mut heard).await
+        });
+        failed(rig.with(settings).deliver(&batch(1, row(1))).await, code);
+        server.abort();
+    }
+}
+
 /// A COPY is all or nothing, and what is said about a bad row does not quote it.
 #[tokio::test]
 async fn a_bad_row_fails_the_whole_copy() {
@@ -342,6 +423,39 @@ async fn skipped_batches_are_loaded_again_once() {
     assert_eq!(rig.rows(), ["1|it's no. 1", "3|it's no. 3"]);
     let tally = destination.recopy(rig.staging.as_ref(), "2027/", &mut |_| {}).await.unwrap();
     assert_eq!(tally, Tally::default());
+}
+
+/// Manifests of any length are loaded in parts, up to one that cannot be meant.
+#[tokio::test]
+async fn long_manifests_are_loaded_in_parts() {
+    let rig = Rig::start().await;
+    let destination = rig.destination();
+    destination.deliver(&batch(1, row(1))).await.unwrap();
+    rig.cluster.postgres.sql(
+        "INSERT INTO hydrant_ledger SELECT '00000000-0000-4000-8000-' || lpad(at::text, 12, '0'), 's', now() \
+         FROM generate_series(1, 1000) at",
+    );
+    let known = (1..=1000).map(|at| format!("s3://{BUCKET}/00000000-0000-4000-8000-{at:012}"));
+    let new = batch(2, row(2));
+    rig.staging.deliver(&new).await.unwrap();
+    let entries: Vec<String> = known
+        .chain([format!("s3://{BUCKET}/{}", new.seal.key)])
+        .map(|url| format!(r#"{{"url":"{url}","mandatory":true}}"#))
+        .collect();
+    let long = format!(r#"{{"entries":[{}]}}"#, entries.join(","));
+    for (key, body) in [("long", long.into_bytes()), ("too-long", vec![b' '; (16 << 20) + 1])] {
+        let mut stray = batch(3, body);
+        let key = format!("shops/errors/manifests/2026/11/21/05/{key}");
+        stray.seal = Arc::new(Seal { key, ..stray.seal.as_ref().clone() });
+        rig.staging.deliver(&stray).await.unwrap();
+    }
+    let logins = rig.cluster.logins();
+    let mut codes = Vec::new();
+    let mut tell = |one: &Recopied| codes.push((one.entries, one.outcome.as_ref().err().map(|error| error.code)));
+    let tally = destination.recopy(rig.staging.as_ref(), "", &mut tell).await.unwrap();
+    assert_eq!(tally, Tally { loaded: 1, known: 0, failed: 1 });
+    assert_eq!(codes, [(1001, None), (0, Some("S3.ObjectTooLarge"))]);
+    assert_eq!((rig.rows().len(), rig.cluster.logins() - logins), (2, 2));
 }
 
 /// Rows X6 and X8: what an operator has to repair is named, and repaired without a restart.

@@ -85,6 +85,8 @@ impl From<DeliveryError> for Failed {
     }
 }
 
+/// Code of a table or schema that is not there.
+pub(super) const TABLE_NOT_FOUND: &str = "Redshift.TableNotFound";
 const DATA_LOAD_FAILED: &str = "Redshift.DataLoadFailed";
 const MISSING_COLUMN: &str = "Redshift.MissingColumn";
 const MISSING_S3_FILE: &str = "Redshift.MissingS3File";
@@ -124,7 +126,7 @@ const WORDS: [(&str, &str); 26] = [
 fn code(state: &str, message: &str) -> &'static str {
     // A state that says it all goes before words, which may be a customer's.
     match state {
-        "42P01" | "3F000" => return "Redshift.TableNotFound",
+        "42P01" | "3F000" => return TABLE_NOT_FOUND,
         "42703" => return "Redshift.ColumnNotFound",
         "42501" => return "Redshift.InsufficientPrivilege",
         "3D000" => return "Redshift.DatabaseNotFound",
@@ -165,7 +167,7 @@ fn remedy(code: &str) -> &'static str {
         "Redshift.InsufficientPrivilege" => {
             "the user needs INSERT on the table, and CREATE in its schema or all rights on hydrant_ledger there"
         }
-        "Redshift.TableNotFound" => "create it",
+        TABLE_NOT_FOUND => "create it",
         _ => "",
     }
 }

@@ -18,7 +18,7 @@ use super::manifest::{Entry, skipped_key};
 use super::settings::{SetUpError, Settings};
 use crate::deliver::client::Client;
 use crate::deliver::destination::{DeliveryError, Destination, Receipt};
-use crate::record::{Object, Seal};
+use crate::record::{Object, Partition, Seal};
 use crate::runtime::Clock;
 
 /// Most objects of one COPY. Its statements stay below 100 KiB and its manifest below 2 MiB, and a transaction of a
@@ -94,7 +94,11 @@ impl Destination for RedshiftDestination {
     }
 
     async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
-        self.shared.loader.staging.deliver(object).await?;
+        let stored = self.shared.loader.staging.deliver(object).await?;
+        if matches!(object.seal.partition, Partition::Error(_) | Partition::Source) {
+            // No rows of the table: S3 is where they end.
+            return Ok(stored);
+        }
         let (tell, told) = oneshot::channel();
         self.shared.enqueue(Waiting { entry: Entry::of(&object.seal, &self.zone), tell });
         tokio::spawn(turn(Arc::clone(&self.shared)));
@@ -146,5 +150,101 @@ async fn turn(shared: Arc<Shared>) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::definition::{Compression, Login, Redshift, S3Destination, Secret};
+    use crate::deliver::client::Egress;
+    use crate::deliver::testing::Memory;
+    use crate::record::StreamId;
+    use crate::runtime::ManualClock;
+
+    fn settings() -> Settings {
+        let redshift = Redshift {
+            jdbc_url: String::new(),
+            host: "a.redshift.example.com".to_owned(),
+            port: 5439,
+            database: "dev".to_owned(),
+            table: "orders".to_owned(),
+            columns: String::new(),
+            copy_options: String::new(),
+            role_arn: "arn:aws:iam::1:role/r".to_owned(),
+            login: Login::Given { user: "u".to_owned(), secret: Secret::new("hunter2") },
+            retry_seconds: 0,
+        };
+        let staging = S3Destination {
+            bucket: "b".to_owned(),
+            prefix: String::new(),
+            error_output_prefix: String::new(),
+            buffer_bytes: 1,
+            buffer_seconds: 1,
+            compression: Compression::Uncompressed,
+            file_extension: String::new(),
+            time_zone: String::new(),
+            kms_key_arn: None,
+        };
+        Settings::new(redshift, staging, StreamId(1), "orders")
+    }
+
+    fn destination(settings: Settings) -> Result<RedshiftDestination, SetUpError> {
+        let egress = Client::new(Egress::default()).unwrap();
+        RedshiftDestination::new(settings, Arc::new(Memory::new("b")), egress, None, Arc::new(ManualClock::at(0)))
+    }
+
+    /// A manifest has at most a thousand entries; what is given up while it waits is in none.
+    #[test]
+    fn a_copy_takes_the_oldest_up_to_a_bound() {
+        let destination = destination(settings()).unwrap();
+        let mut told = Vec::new();
+        for number in 0..MOST_ENTRIES as u128 + 3 {
+            let batch = Uuid::from_u128(number);
+            let (tell, listens) = oneshot::channel();
+            let entry = Entry { batch, url: format!("s3://b/{batch}"), folder: String::new() };
+            destination.shared.enqueue(Waiting { entry, tell });
+            told.push(listens);
+        }
+        told.remove(1);
+        let take = || destination.shared.take().iter().map(|one| one.entry.batch.as_u128()).collect::<Vec<_>>();
+        let (first, second) = (take(), take());
+        assert_eq!((first.len(), first[0], first[1]), (MOST_ENTRIES, 0, 2));
+        assert_eq!((second, take()), (vec![1001, 1002], vec![]));
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_statement_is_refused() {
+        let refused = |change: fn(&mut Settings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            destination(settings).unwrap_err().to_string()
+        };
+        assert!(refused(|it| it.redshift.table = "t; drop".to_owned()).contains("DataTableName"));
+        assert!(refused(|it| it.redshift.columns = "a)".to_owned()).contains("DataTableColumns"));
+        assert!(refused(|it| it.redshift.copy_options = ";".to_owned()).contains("CopyOptions"));
+        assert!(refused(|it| it.redshift.role_arn = "x;y=z".to_owned()).contains("RoleARN"));
+        assert!(refused(|it| it.staging.prefix = "a'b".to_owned()).contains("Prefix"));
+        assert!(refused(|it| it.staging.prefix = "a\\b".to_owned()).contains("Prefix"));
+        assert!(refused(|it| it.stream_name = "a'".to_owned()).contains("DeliveryStreamName"));
+        assert!(refused(|it| it.staging.time_zone = "Mars/Base".to_owned()).contains("Mars/Base"));
+        assert!(refused(|it| it.redshift.login = Login::None).contains("Password"));
+        assert!(refused(|it| it.ca_pem = Some(b"no certificate".to_vec())).contains("holds none"));
+    }
+
+    #[tokio::test]
+    async fn error_outputs_and_backups_are_only_stored() {
+        let destination = destination(settings()).unwrap();
+        let mut object = crate::deliver::testing::object("b", "source", b"as it came");
+        let seal = Seal { partition: Partition::Source, ..object.seal.as_ref().clone() };
+        object.seal = Arc::new(seal);
+        destination.deliver(&object).await.unwrap();
+        object.seal = Arc::new(Seal { partition: Partition::Main, ..object.seal.as_ref().clone() });
+        // Nothing may be spoken to.
+        let refused = destination.deliver(&object).await.unwrap_err();
+        assert_eq!(refused.code, "Redshift.ConnectionFailed");
+        assert!(!format!("{refused} {refused:?} {destination:?}").contains("hunter2"));
     }
 }

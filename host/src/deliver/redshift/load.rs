@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustls::ClientConfig;
 
-use super::classify::Failed;
+use super::classify::{Failed, TABLE_NOT_FOUND};
 use super::login::{Vault, user};
 use super::manifest::{Entry, body, identity, working_key};
 use super::session::Session;
@@ -84,15 +84,19 @@ impl Loader {
     /// Makes the ledger where there is none. A user who may not create tables can load when somebody else made it.
     async fn have_ledger(&self, session: &Session) -> Result<(), Failed> {
         let ledger = &self.ledger;
-        match session.run("find the ledger", &format!("SELECT batch FROM {ledger} WHERE 1 = 0")).await {
-            Err(failed) if failed.code == "Redshift.TableNotFound" => {
-                let create = format!(
-                    "CREATE TABLE IF NOT EXISTS {ledger} (batch varchar(36) NOT NULL PRIMARY KEY, \
-                     stream varchar(64) NOT NULL, loaded_at timestamp NOT NULL)"
-                );
-                session.run(&format!("create the table {ledger}"), &create).await
-            }
-            other => other,
+        let (what, look) = ("find the ledger", format!("SELECT batch FROM {ledger} WHERE 1 = 0"));
+        match session.run(what, &look).await {
+            Err(failed) if failed.code == TABLE_NOT_FOUND => {}
+            other => return other,
+        }
+        let create = format!(
+            "CREATE TABLE IF NOT EXISTS {ledger} (batch varchar(36) NOT NULL PRIMARY KEY, \
+             stream varchar(64) NOT NULL, loaded_at timestamp NOT NULL)"
+        );
+        match session.run(&format!("create the table {ledger}"), &create).await {
+            // Another stream may have been faster; servers fail one of two that create the same table at once.
+            Err(failed) => session.run(what, &look).await.map_err(|_| failed),
+            made => made,
         }
     }
 
