@@ -150,13 +150,17 @@ impl Session {
             return Ok(());
         }
         loop {
-            let message = Message::read(&mut self.client).await?;
+            let mut message = Message::read(&mut self.client).await?;
             if message.kind != b'Q' {
                 // A goodbye, or the extended protocol, which the product must not need.
                 return message.write(&mut self.server).await;
             }
             let statement = message.text();
             self.shared.script().statements.push(statement.clone());
+            if statement.starts_with("CREATE TABLE") {
+                // Redshift takes keys and does not enforce them.
+                message = Message::query(&statement.replace(" PRIMARY KEY", ""));
+            }
             let is_commit = statement.trim().trim_end_matches(';').eq_ignore_ascii_case("commit");
             if is_commit && std::mem::take(&mut self.has_loaded) {
                 let cut = self.shared.script().cuts.pop_front();
