@@ -40,6 +40,8 @@ setup: rust ## Install what Rust needs, and say what else the tests want
 	want java "s3proxy, a third S3 server, and OpenSearch: apt-get install openjdk-17-jdk-headless"; \
 	want javac "starts OpenSearch from its libraries: apt-get install openjdk-17-jdk-headless"; \
 	want mvn "fetches s3proxy and OpenSearch: apt-get install maven"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "missing: PostgreSQL 14 or newer (what stands in for Redshift: apt-get install postgresql)"; missing=1; }; \
+	want openssl "makes a certificate for it: apt-get install openssl"; \
 	if [ $$missing = 0 ]; then echo "everything is here"; else echo "make demo needs Rust and a C compiler only; make test needs all of it"; fi
 
 rust: ## Install the toolchain of rust-toolchain.toml and its wasm target

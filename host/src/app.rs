@@ -90,8 +90,8 @@ impl Host for App {
             journal,
             recovered,
             plugins: Arc::clone(&plugins),
-            destination: delivery.destination,
-            connector: Arc::new(outlets(&settings, &clock).await?),
+            destination: Arc::clone(&delivery.destination),
+            connector: Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
@@ -299,7 +299,11 @@ fn api_settings(settings: &Settings) -> api::Settings {
 }
 
 /// What opens the destinations that tenants name.
-async fn outlets(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<deliver::Outlets> {
+async fn outlets(
+    settings: &Settings,
+    staging: Arc<dyn deliver::Destination>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<deliver::Outlets> {
     let egress = &settings.egress;
     let client = Client::new(deliver::client::Egress {
         allow: egress.allow.iter().map(config::AddressRange::parts).collect(),
@@ -321,6 +325,10 @@ async fn outlets(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<
         client: Arc::new(client),
         secrets: deliver::Secrets::new(settings.secrets.dir.clone()),
         search_logins: settings.opensearch.credentials.iter().map(login).collect(),
+        staging,
+        redshift_retry: settings.redshift.retry,
+        plaintext: egress.plaintext,
+        ca_pem: ca_pem(settings)?,
         signing: opensearch::Signing { provider, region: settings.region.clone(), clock: Arc::clone(clock) },
     })
 }

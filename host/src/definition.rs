@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{ErrorOutput, Partition};
 
+mod redshift;
+
+pub use redshift::{JdbcUrl, RedshiftTextError};
+
 /// One version of one stream's definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
@@ -243,19 +247,6 @@ pub struct Redshift {
     pub login: Login,
     /// Longest time from the first failure until a batch is skipped, seconds.
     pub retry_seconds: u32,
-}
-
-impl Redshift {
-    /// Host, port and database of `jdbc:redshift://HOST:PORT/DATABASE` (or `jdbc:postgresql:`), or nothing when the
-    /// text is no such URL.
-    pub fn parse_jdbc(url: &str) -> Option<(String, u16, String)> {
-        let rest = url.strip_prefix("jdbc:redshift://").or_else(|| url.strip_prefix("jdbc:postgresql://"))?;
-        let (address, database) = rest.split_once('/')?;
-        let (host, port) = address.rsplit_once(':')?;
-        let port = port.parse().ok().filter(|&port| port > 0)?;
-        let is_whole = !host.is_empty() && !host.contains([':', '@']) && !database.is_empty();
-        is_whole.then(|| (host.to_owned(), port, database.to_owned()))
-    }
 }
 
 /// Delivery to an HTTP endpoint that speaks Firehose's request and response specification.
@@ -566,23 +557,6 @@ impl OnFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_jdbc_url_is_host_port_and_database() {
-        let check = |url: &str, parts: Option<(&str, u16, &str)>| {
-            let parts = parts.map(|(host, port, database)| (host.to_owned(), port, database.to_owned()));
-            assert_eq!(Redshift::parse_jdbc(url), parts, "{url}");
-        };
-        check("jdbc:redshift://a.redshift.test:5439/dev", Some(("a.redshift.test", 5439, "dev")));
-        check("jdbc:postgresql://a.redshift.test:1/a$b", Some(("a.redshift.test", 1, "a$b")));
-        check("jdbc:redshift://a.redshift.test:0/dev", None);
-        check("jdbc:redshift://a.redshift.test:65536/dev", None);
-        check("jdbc:redshift://a.redshift.test/dev", None);
-        check("jdbc:redshift://a.redshift.test:5439/", None);
-        check("jdbc:redshift://me@a.redshift.test:5439/dev", None);
-        check("jdbc:redshift://:5439/dev", None);
-        check("jdbc:mysql://a.redshift.test:5439/dev", None);
-    }
 
     /// Journals hold definitions from before there was a choice.
     #[test]

@@ -102,7 +102,7 @@ impl Signer {
 }
 
 /// `20261121T050311Z` and `20261121`.
-fn stamps(now_ms: u64) -> (String, String) {
+pub(crate) fn stamps(now_ms: u64) -> (String, String) {
     let ms = i64::try_from(now_ms).expect("the year is far below 200 million");
     let time = jiff::Timestamp::from_millisecond(ms).expect("the year is below 9999");
     (time.strftime("%Y%m%dT%H%M%SZ").to_string(), time.strftime("%Y%m%d").to_string())

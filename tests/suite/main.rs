@@ -28,6 +28,7 @@ mod line_12_hygiene;
 mod opensearch;
 mod plugin_author;
 mod power_cut;
+mod redshift;
 mod s3_peers;
 mod sandbox;
 mod shutdown;

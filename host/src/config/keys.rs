@@ -74,6 +74,13 @@ pub(super) const EGRESS_RESOLVE: Key = unset("egress.resolve", "none", "names ar
 pub(super) const CATALOG_DIR: Key = unset("catalog.dir", "none", "no format conversion without tables");
 pub(super) const CATALOG_ENDPOINT: Key = unset("catalog.endpoint", "none", "no format conversion without tables");
 
+pub(super) const REDSHIFT_RETRY_SECONDS: Key = number(
+    "redshift.retry_seconds",
+    300,
+    1,
+    7_200,
+    "Firehose's own: a COPY that failed is tried again every five minutes",
+);
 pub(super) const SECRETS_DIR: Key = unset("secrets.dir", "none", "no destination logs in with a stored secret");
 pub(super) const OPENSEARCH_CREDENTIALS: Key =
     unset("opensearch.credentials", "none", "Amazon's search domains get AWS signatures, other clusters no login");
@@ -146,6 +153,7 @@ pub(super) const ALL: &[&Key] = &[
     &EGRESS_RESOLVE,
     &CATALOG_DIR,
     &CATALOG_ENDPOINT,
+    &REDSHIFT_RETRY_SECONDS,
     &SECRETS_DIR,
     &OPENSEARCH_CREDENTIALS,
     &JOURNAL_CAPACITY_BYTES,

@@ -13,7 +13,7 @@ use super::keys;
 use super::report::{Effective, Reason};
 use super::{
     AddressRange, Admin, Api, Authentication, Catalog, ConfigError, Credential, Egress, Environment, Journal, Level,
-    Log, LogFormat, Memory, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
+    Log, LogFormat, Memory, Redshift, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
 };
 
 mod search;
@@ -73,6 +73,7 @@ impl Loader<'_> {
         let s3 = self.s3();
         let egress = self.egress();
         let catalog = self.catalog();
+        let retry = Duration::from_secs(self.document.number(&keys::REDSHIFT_RETRY_SECONDS));
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
         let opensearch = self.opensearch();
         let journal = self.journal();
@@ -92,6 +93,7 @@ impl Loader<'_> {
             s3: s3?,
             egress,
             catalog,
+            redshift: Redshift { retry },
             secrets,
             opensearch,
             journal,

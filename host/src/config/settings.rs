@@ -30,6 +30,8 @@ pub struct Settings {
     pub egress: Egress,
     /// Tables for format conversion.
     pub catalog: Option<Catalog>,
+    /// Loading into Redshift.
+    pub redshift: Redshift,
     /// What destinations log in with.
     pub secrets: Secrets,
     /// Search destinations.
@@ -128,6 +130,13 @@ pub enum Catalog {
     Directory(PathBuf),
     /// A Glue-compatible URL.
     Endpoint(String),
+}
+
+/// Loading into Redshift.
+#[derive(Clone, Debug)]
+pub struct Redshift {
+    /// Least wait before a batch is loaded again.
+    pub retry: Duration,
 }
 
 /// What destinations log in with.

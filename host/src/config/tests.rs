@@ -144,8 +144,7 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
     refused("regio = 1", "regio", Some(1), "unknown key", "known keys there: data_dir, plugin_dir, region, account_id");
     refused("[admin]\nport = 1", "admin.port", Some(2), "unknown key", "known keys there: listen");
     refused("admin = 1", "admin", Some(1), "must be a table", "write [admin] and its keys below");
-    let tables =
-        "known tables: admin, api, catalog, egress, journal, log, memory, opensearch, plugins, s3, secrets, shutdown";
+    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, opensearch, plugins, redshift, s3, secrets, shutdown";
     refused("[kafka]", "kafka", Some(1), "unknown table", tables);
     refused("[kafka]\na = 1\nb = 2", "kafka", Some(1), "unknown table", tables);
     refused(

@@ -1,16 +1,23 @@
 //! From a checked definition to the destination that it names. Refuses to know anything of a destination but how it is made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::definition::{Definition, Target};
+use crate::definition::{Definition, Login, Secret, Target};
+use crate::record::StreamId;
 
 use super::client::Client;
 use super::opensearch::{Authentication, OpenSearchDestination, SearchLogin, Signing};
-use super::{Connector, DeliveryError, HttpEndpointDestination, Outlet, Secrets, SplunkDestination, Verdict};
+use super::redshift::{self, RedshiftDestination, Vault};
+use super::{
+    Connector, DeliveryError, Destination, HttpEndpointDestination, Outlet, SecretShape, Secrets, SplunkDestination,
+    Verdict,
+};
 
 /// Opens the destinations of this host.
 #[derive(Debug)]
@@ -23,10 +30,18 @@ pub struct Outlets {
     pub search_logins: Vec<SearchLogin>,
     /// What requests to Amazon's services are signed with.
     pub signing: Signing,
+    /// Where objects and manifests for Redshift are staged.
+    pub staging: Arc<dyn Destination>,
+    /// Least wait before a batch is loaded into Redshift again.
+    pub redshift_retry: Duration,
+    /// Whether connections without TLS are made.
+    pub plaintext: bool,
+    /// Certificates trusted beside the system's roots, PEM.
+    pub ca_pem: Option<Vec<u8>>,
 }
 
 impl Connector for Outlets {
-    fn connect(&self, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
+    fn connect(&self, stream: StreamId, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
         let (arn, client, secrets) = (&definition.arn, Arc::clone(&self.client), self.secrets.clone());
         let outlet = match &definition.target {
             Target::S3 => return Ok(None),
@@ -39,9 +54,36 @@ impl Connector for Outlets {
                 let made = OpenSearchDestination::new(search, arn, definition.created_ms, client, authentication);
                 Outlet::Rows(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
             }
-            Target::Redshift(_) => return Err(unusable("Redshift is not offered by this host".to_owned())),
+            Target::Redshift(redshift) => {
+                let settings = redshift::Settings {
+                    retry_interval: self.redshift_retry,
+                    plaintext: self.plaintext,
+                    ca_pem: self.ca_pem.clone(),
+                    ..redshift::Settings::new(redshift.clone(), definition.s3.clone(), stream, &definition.name)
+                };
+                let (staging, clock) = (Arc::clone(&self.staging), Arc::clone(&self.signing.clock));
+                let vault: Arc<dyn Vault> = Arc::new(secrets);
+                let made = RedshiftDestination::new(settings, staging, Client::clone(&client), Some(vault), clock);
+                Outlet::Objects(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
+            }
         };
         Ok(Some(outlet))
+    }
+}
+
+#[async_trait]
+impl Vault for Secrets {
+    async fn read(&self, arn: &str) -> Result<Secret, DeliveryError> {
+        let login = self.login(&Login::Stored(arn.to_owned()), SecretShape::UserAndPassword).await;
+        let login = login.map_err(|error| DeliveryError {
+            verdict: Verdict::Retry(None),
+            code: "Redshift.AuthenticationFailed",
+            text: error.to_string(),
+            source: Some(Box::new(error)),
+        })?;
+        let (user, password) =
+            login.map(|login| (login.user, login.secret)).unwrap_or((String::new(), Secret::new("")));
+        Ok(Secret::new(serde_json::json!({"username": user, "password": password.expose()}).to_string()))
     }
 }
 

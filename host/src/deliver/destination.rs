@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::definition::Definition;
-use crate::record::{Documents, Object};
+use crate::record::{Documents, Object, StreamId};
 
 /// Where batches go: objects, or [`Documents`](crate::record::Documents) of which each record is delivered by itself.
 #[async_trait]
@@ -47,7 +47,7 @@ pub trait Connector: Send + Sync + Debug {
     ///
     /// # Errors
     /// It cannot be reached by what the definition says of it.
-    fn connect(&self, definition: &Definition) -> Result<Option<Outlet>, DeliveryError>;
+    fn connect(&self, stream: StreamId, definition: &Definition) -> Result<Option<Outlet>, DeliveryError>;
 }
 
 /// A destination of a stream's own records that is not S3 alone.

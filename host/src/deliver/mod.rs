@@ -13,6 +13,7 @@ mod destination;
 pub mod embedded;
 mod http_endpoint;
 pub mod opensearch;
+pub mod redshift;
 mod retry;
 mod s3;
 mod secrets;

@@ -8,18 +8,24 @@ use tokio::sync::watch;
 
 use crate::definition::Definition;
 use crate::deliver::{Connector, DeliveryError, Outlet};
+use crate::record::StreamId;
 
 /// One stream's outlet, shared by its deliveries.
 #[derive(Debug)]
 pub(crate) struct Outlets {
     connector: Arc<dyn Connector>,
+    stream: StreamId,
     definition: watch::Receiver<Arc<Definition>>,
     open: Mutex<Option<(u32, Option<Outlet>)>>,
 }
 
 impl Outlets {
-    pub(crate) fn new(connector: Arc<dyn Connector>, definition: watch::Receiver<Arc<Definition>>) -> Self {
-        Self { connector, definition, open: Mutex::default() }
+    pub(crate) fn new(
+        connector: Arc<dyn Connector>,
+        stream: StreamId,
+        definition: watch::Receiver<Arc<Definition>>,
+    ) -> Self {
+        Self { connector, stream, definition, open: Mutex::default() }
     }
 
     /// The definition in force.
@@ -36,7 +42,7 @@ impl Outlets {
         {
             return Ok(outlet.clone());
         }
-        let outlet = self.connector.connect(&definition)?;
+        let outlet = self.connector.connect(self.stream, &definition)?;
         *open = Some((definition.version, outlet.clone()));
         Ok(outlet)
     }

@@ -199,7 +199,7 @@ impl Runner {
             held_ms: None,
             holding: false,
             in_flight: FuturesOrdered::new(),
-            outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), signals.definition.clone())),
+            outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), state.id, signals.definition.clone())),
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,

@@ -8,13 +8,17 @@ mod http1;
 mod http_endpoint;
 mod install;
 mod opensearch;
+mod postgres;
 mod proxy;
+pub mod redshift;
 mod s3;
 mod splunk;
 
 pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
 pub use http1::{Authority, Received};
 pub use opensearch::SearchNode;
+pub use postgres::{DATABASE, PASSWORD, Postgres, USER};
 pub use proxy::Proxy;
+pub use redshift::Redshift;
 pub use s3::{S3Peer, s3proxy, versitygw};
 pub use splunk::{Acknowledging, CollectorFault, HecReceiver};

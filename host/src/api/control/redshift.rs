@@ -11,7 +11,7 @@ use super::processing::{self, Context};
 use super::s3;
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::settings::Rules;
-use crate::definition::{Login, Redshift, Secret, Target};
+use crate::definition::{JdbcUrl, Login, Redshift, RedshiftTextError, Secret, Target};
 
 /// Seconds, unless given.
 const RETRY_SECONDS: u32 = 3600;
@@ -22,9 +22,7 @@ const RETRY_SECONDS: u32 = 3600;
 /// `InvalidArgumentException`.
 pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Settled, Fault> {
     let jdbc_url = text(&given, "ClusterJDBCURL").to_owned();
-    let (host, port, database) = Redshift::parse_jdbc(&jdbc_url).ok_or_else(|| {
-        invalid_argument("ClusterJDBCURL must be jdbc:redshift://HOST:PORT/DATABASE with a port from 1 to 65535.")
-    })?;
+    let JdbcUrl { host, port, database } = Redshift::parse_jdbc(&jdbc_url).map_err(refused)?;
     let login = who(&given)?;
     check_staging(&given)?;
     let role_arn = text(&given, "RoleARN").to_owned();
@@ -35,6 +33,9 @@ pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Set
     let s3 = s3::nested(&mut given, rules)?;
     let (source_backup, processors) = s3::source_backup(&mut given, steps, rules)?;
     let copy = |member: &str| text_within(&given, "CopyCommand", member).to_owned();
+    Redshift::check_table(&copy("DataTableName")).map_err(refused)?;
+    Redshift::check_columns(&copy("DataTableColumns")).map_err(refused)?;
+    Redshift::check_copy_options(&copy("CopyOptions")).map_err(refused)?;
     let redshift = Redshift {
         jdbc_url,
         host,
@@ -89,4 +90,8 @@ fn check_staging(given: &Map<String, Value>) -> Result<(), Fault> {
         return Ok(());
     };
     Err(invalid_argument(broken))
+}
+
+fn refused(wrong: RedshiftTextError) -> Fault {
+    invalid_argument(format!("{wrong}."))
 }

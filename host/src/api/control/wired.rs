@@ -28,6 +28,7 @@ const WIRED: &[Feature] = &[
     Feature::OpenSearch,
     Feature::Elasticsearch,
     Feature::Serverless,
+    Feature::Redshift,
     Feature::HttpEndpoint,
     Feature::Splunk,
     Feature::Zstd,

@@ -4,6 +4,7 @@ mod classify;
 mod client;
 mod multipart;
 mod settings;
+mod shelf;
 mod upload;
 
 #[cfg(test)]

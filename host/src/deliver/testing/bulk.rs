@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::definition::Definition;
 use crate::deliver::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
-use crate::record::{Documents, Sequence};
+use crate::record::{Documents, Sequence, StreamId};
 
 /// Keeps rows by what names them.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +89,7 @@ impl Destination<Documents> for Bulk {
 }
 
 impl Connector for Bulk {
-    fn connect(&self, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
+    fn connect(&self, _stream: StreamId, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
         Ok(definition.delivers_rows().then(|| Outlet::Rows(Arc::new(self.clone()))))
     }
 }
