@@ -246,7 +246,7 @@ async fn a_request_that_is_throttled_as_a_whole_is_sent_again_as_a_whole() {
     let node = SearchNode::start(&[("indexing_pressure.memory.limit", "20kb")]);
     let destination = destination(&target(node.url(), "pressed"));
     let large = format!(r#"{{"n":1,"fill":"{}"}}"#, "x".repeat(30_000));
-    let outcome = destination.deliver(&documents(rows(0, &[large.clone()]))).await;
+    let outcome = destination.deliver(&documents(rows(0, std::slice::from_ref(&large)))).await;
     assert_eq!(code_of(outcome), "OpenSearch.TooManyRequests");
     // Once a part is settled, only the rest waits.
     let texts = [r#"{"n":0}"#.to_owned(), large, r#"{"n":2}"#.to_owned()];

@@ -42,7 +42,8 @@ pub(super) fn judge(endpoint: &str, answer: &Response<Bytes>) -> Whole {
         413 => Whole::Smaller(said),
         // A setting of the cluster, which no choice of documents gets around.
         400 if said.contains("explicit index") => again("OpenSearch.ExplicitIndexNotAllowed", Some(PEOPLE_PAUSE)),
-        400 => Whole::Suspect(said),
+        // Only the server itself has read the documents: what a gateway refuses is its own affair.
+        400 if has_error(answer.body()) => Whole::Suspect(said),
         401 => again("OpenSearch.Unauthorized", Some(PEOPLE_PAUSE)),
         403 => again("OpenSearch.AccessDenied", Some(PEOPLE_PAUSE)),
         404 => again("OpenSearch.NotFound", Some(PEOPLE_PAUSE)),
@@ -74,6 +75,11 @@ pub(super) fn unanswered(endpoint: &str, failed: SendError) -> DeliveryError {
 pub(super) fn unreadable(endpoint: &str, why: &super::answer::Unreadable) -> DeliveryError {
     let text = format!("the answer of {endpoint} to a bulk request is of no use: {why}");
     DeliveryError { verdict: Verdict::Retry(None), code: "OpenSearch.UnreadableAnswer", text, source: None }
+}
+
+/// True for the shape of OpenSearch's own errors.
+fn has_error(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("error").is_some())
 }
 
 /// The reason in an error's body, which is JSON of OpenSearch, JSON of a gateway, or a page of a proxy.
@@ -111,6 +117,7 @@ mod tests {
         let people = Some(PEOPLE_PAUSE);
         for (status, code, pause) in [
             (307, "OpenSearch.Redirected", people),
+            (400, "OpenSearch.RequestRefused", people),
             (401, "OpenSearch.Unauthorized", people),
             (403, "OpenSearch.AccessDenied", people),
             (404, "OpenSearch.NotFound", people),
@@ -126,7 +133,8 @@ mod tests {
             assert_eq!((error.code, error.verdict), (code, Verdict::Retry(pause)), "{status}");
         }
         assert!(matches!(judge("http://x", &answer(413, None, "")), Whole::Smaller(_)));
-        assert!(matches!(judge("http://x", &answer(400, None, "")), Whole::Suspect(_)));
+        let unparsed = r#"{"error":{"type":"parse_exception","reason":"x"},"status":400}"#;
+        assert!(matches!(judge("http://x", &answer(400, None, unparsed)), Whole::Suspect(_)));
         let closed = r#"{"error":{"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"},"status":400}"#;
         let Whole::Again(error) = judge("http://x", &answer(400, None, closed)) else { panic!("a setting") };
         assert_eq!(error.code, "OpenSearch.ExplicitIndexNotAllowed");
