@@ -1,5 +1,4 @@
 //! Line 7 of the deliveries, second half: Splunk's event collector with indexer acknowledgement.
-#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::sync::Arc;
 use std::time::Duration;
