@@ -15,4 +15,4 @@ pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
 pub use http1::{Authority, Received};
 pub use proxy::Proxy;
 pub use s3::{S3Peer, s3proxy, versitygw};
-pub use splunk::{Acknowledging, CollectorFault, HecReceiver};
+pub use splunk::{Acknowledging, CollectorFault, HecReceiver, splunk_hec_handler};
