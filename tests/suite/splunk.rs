@@ -1,5 +1,4 @@
 //! Line 7 of the deliveries, second half: Splunk's event collector with indexer acknowledgement.
-#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use hydrant::definition::{Buffering, Login, Secret, Splunk};
 use hydrant::deliver::client::Client;
 use hydrant::deliver::{DeliveryError, Destination, Receipt, Secrets, SplunkDestination, Verdict};
 use hydrant::record::Documents;
-use hydrant_tests::peers::{Acknowledging, Authority, CollectorFault, HecReceiver};
+use hydrant_tests::peers::{Acknowledging, Authority, CollectorFault, HecReceiver, splunk_hec_handler};
 use hydrant_tests::wait;
 
 use crate::http::{client, documents};
@@ -186,6 +185,40 @@ async fn a_cancelled_delivery_can_be_made_again() {
     stage.collector.acknowledge(Acknowledging::After(0));
     destination.deliver(&batch).await.unwrap();
     assert_eq!(stage.collector.indexed().len(), 2);
+}
+
+/// The collector is one to others, too: a client from other hands delivers to it, and is refused with a wrong token.
+#[tokio::test]
+async fn a_foreign_client_takes_the_collector_for_one() {
+    const SCRIPT: &str = r#"
+import logging, sys
+from splunk_hec_handler import SplunkHecHandler
+logging.raiseExceptions = True
+host, port, ca, token, channel = sys.argv[1:]
+handler = SplunkHecHandler(host, token, port=port, proto="https", ssl_verify=ca, source="test")
+handler.r.headers["X-Splunk-Request-Channel"] = channel
+handler.emit(logging.makeLogRecord({"msg": {"hello": "world"}, "levelname": "INFO"}))
+"#;
+    let authority = Authority::new();
+    let collector = HecReceiver::start(&authority, TOKEN).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let python = tokio::task::spawn_blocking(splunk_hec_handler).await.unwrap();
+    let port = collector.port().to_string();
+    let channel = "11111111-2222-3333-4444-555555555555";
+    for (token, is_taken) in [(TOKEN, true), ("another", false)] {
+        let mut command = std::process::Command::new(&python);
+        // The client's library would take trusted certificates and proxies from there.
+        command.env_clear().args(["-c", SCRIPT, "127.0.0.1", &port]).arg(&ca).args([token, channel]);
+        let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert_eq!(ended.status.success(), is_taken, "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    let indexed = collector.indexed();
+    assert_eq!(indexed.len(), 1);
+    let event: serde_json::Value = serde_json::from_slice(&indexed[0]).unwrap();
+    assert_eq!((&event["event"]["hello"], &event["source"]), (&"world".into(), &"test".into()));
+    assert_eq!(collector.violations(), Vec::<String>::new());
 }
 
 /// Issue 5, line 7: certificates that are not trusted are told from other failures.

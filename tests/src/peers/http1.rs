@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,6 +34,8 @@ impl Authority {
     /// A new one that nobody trusts yet.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names are legal names");
+        // OpenSSL takes equal names of issuer and subject for a certificate that signed itself.
+        params.distinguished_name.push(DnType::CommonName, "Hydrant test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate().expect("a key can be made");
@@ -45,10 +47,10 @@ impl Authority {
         self.issuer.pem().into_bytes()
     }
 
-    /// Serves TLS as `name`.
+    /// Serves TLS as `name`, and as 127.0.0.1 for clients that cannot be told what a name stands for.
     fn acceptor(&self, name: &str) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key can be made");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a legal name");
+        let params = CertificateParams::new(vec![name.to_owned(), "127.0.0.1".to_owned()]).expect("a legal name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate can be made");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

@@ -146,7 +146,7 @@ async fn serve(mut connection: Connection, state: Arc<Mutex<State>>) {
             state.faults.pop_front()
         };
         if fault == Some(EndpointFault::TooLarge) {
-            connection.send(&answer("413 Too Large", "application/json", "{}")).await;
+            connection.send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
             // Closing on unread bytes would reset the connection, and the answer with it.
             return connection.until_closed().await;
         }

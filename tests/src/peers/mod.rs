@@ -21,4 +21,4 @@ pub use postgres::{DATABASE, PASSWORD, Postgres, USER};
 pub use proxy::Proxy;
 pub use redshift::Redshift;
 pub use s3::{S3Peer, s3proxy, versitygw};
-pub use splunk::{Acknowledging, CollectorFault, HecReceiver};
+pub use splunk::{Acknowledging, CollectorFault, HecReceiver, splunk_hec_handler};

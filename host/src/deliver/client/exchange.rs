@@ -29,7 +29,7 @@ use super::resolve::{Resolver, System};
 use super::{ClientError, Egress, SendError, SendErrorKind};
 
 /// Names being resolved at a time. The system's resolver holds a thread for as long as DNS is silent.
-const MOST_RESOLVING: usize = 16;
+pub(super) const MOST_RESOLVING: usize = 16;
 
 /// Addresses of one name that are tried.
 const MOST_ADDRESSES: usize = 4;
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// Where a URL leads, if its scheme is allowed.
-    fn key(&self, url: &Uri) -> Result<Key, SendError> {
+    pub(super) fn key(&self, url: &Uri) -> Result<Key, SendError> {
         let authority = url.authority().map_or("", |authority| authority.as_str());
         let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let asked = place(&host, url.port_u16().unwrap_or(0));
@@ -330,6 +330,7 @@ fn place(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
+/// TLS as the SDK speaks it: its provider, and the system's roots from where it looks for them.
 fn tls(ca_pem: Option<&[u8]>) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();

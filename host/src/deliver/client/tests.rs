@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Request;
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::pool::MOST_IDLE;
+use super::exchange::MOST_RESOLVING;
+use super::pool::{LONGEST_IDLE, MOST_IDLE};
 use super::*;
 
 /// Long enough never to matter; a test that needs it hangs for a reason.
@@ -306,6 +308,47 @@ async fn few_connections_wait() {
     assert_eq!(client.idle_count(), MOST_IDLE);
 }
 
+#[tokio::test]
+async fn no_connection_waits_for_long() {
+    let (port, connections) = saying(OK).await;
+    let client = Client::new(local()).unwrap();
+    let url = format!("http://127.0.0.1:{port}/");
+    client.send(get(&url), LONG, MOST).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(LONGEST_IDLE).await;
+    tokio::time::resume();
+    client.send(get(&url), LONG, MOST).await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+/// DNS that says nothing holds a thread for each name; the host has few to give.
+#[tokio::test]
+async fn few_names_are_resolved_at_a_time() {
+    #[derive(Debug)]
+    struct Slow {
+        running: AtomicUsize,
+        most: AtomicUsize,
+        /// Opens for as many as may be here at a time, so that fewer would wait for ever.
+        gate: std::sync::Barrier,
+    }
+    let gate = std::sync::Barrier::new(MOST_RESOLVING);
+    let slow = Arc::new(Slow { running: AtomicUsize::new(0), most: AtomicUsize::new(0), gate });
+    impl Resolver for Slow {
+        fn addresses(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+            let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            self.gate.wait();
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            Ok(Vec::new())
+        }
+    }
+    let client = Client::with_resolver(local(), Arc::clone(&slow) as Arc<dyn Resolver>).unwrap();
+    let sending = (0..3 * MOST_RESOLVING).map(|_| kind(&client, "http://slow.example/"));
+    let kinds = futures_util::future::join_all(sending).await;
+    assert!(kinds.iter().all(|kind| *kind == SendErrorKind::Unresolved));
+    assert_eq!(slow.most.load(Ordering::SeqCst), MOST_RESOLVING);
+}
+
 /// Dropping the future closes the connection: nobody waits for an answer in secret.
 #[tokio::test]
 async fn a_dropped_request_is_cut() {
@@ -331,6 +374,31 @@ async fn a_dropped_request_is_cut() {
         _ = arrival => drop(sending),
     }
     assert!(seen.await.unwrap());
+}
+
+proptest! {
+    /// X9: whatever is written as a URL, what is connected to is its host, encrypted, and no user name stands before it.
+    #[test]
+    fn a_url_leads_to_its_host_or_nowhere(
+        text in "(https|http|ftp|HTTPS)?(://|:|//)?([a-z0-9.@:%\\[\\]\\\\#?é-]{0,24}|[0-9a-fx.]{1,15})(:[0-9]{0,6})?(/[ -~]{0,8})?",
+    ) {
+        let client = fuzzed();
+        if let Ok(url) = text.parse::<hyper::Uri>()
+            && let Ok(key) = client.key(&url)
+        {
+            prop_assert!(key.is_encrypted && url.scheme_str() == Some("https"), "{text}");
+            prop_assert!(!key.host.is_empty() && !key.host.contains(['@', '[', ']', '/', '?', '#', '\\']), "{text}: {key:?}");
+            prop_assert_eq!(key.port, url.port_u16().unwrap_or(443));
+            let written = url.host().unwrap_or_default().to_ascii_lowercase();
+            prop_assert!(written.contains(&key.host), "{text}: {key:?}");
+        }
+    }
+}
+
+/// One client for all cases: reading the system's roots takes a moment.
+fn fuzzed() -> &'static Client {
+    static CLIENT: std::sync::OnceLock<Client> = std::sync::OnceLock::new();
+    CLIENT.get_or_init(|| Client::new(Egress::default()).unwrap())
 }
 
 #[tokio::test]
