@@ -2,6 +2,7 @@
 //!
 //! [`Destination`] is the seam. [`S3`] stores objects, [`Policy`] says how long to wait after a failure, and
 //! [`embedded`] is an S3 server inside the process for those who have none. [`build`] joins them from [`Settings`].
+//! [`redshift`] tells a cluster to copy what S3 holds.
 //!
 //! Everything sent derives from the object's seal, so repeating a delivery, even after a crash, overwrites itself.
 //! This stage refuses to drop: S3 has no fallback, hence every failure there ends in another attempt until shutdown.
