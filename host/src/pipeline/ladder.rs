@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::deliver::{DeliveryError, Receipt};
+use crate::deliver::{DeliveryError, Receipt, Verdict};
 use crate::record::{Rejected, Rows};
 
 /// Bytes of a destination's own words that an error output repeats: enough for a stack of causes, and a batch of
@@ -92,7 +92,9 @@ impl Ladder {
             }
             Err(error) => {
                 let why = reason(error.code.into(), error.to_string());
-                again.extend(sent.into_iter().map(|at| (at, why.clone())));
+                let all = sent.into_iter().map(|at| (at, why.clone()));
+                // The batch itself is at fault, or it may be tried again.
+                if error.verdict == Verdict::Reject { self.lost.extend(all) } else { again.extend(all) }
             }
         }
         if again.is_empty() {
@@ -147,7 +149,7 @@ fn cut(mut message: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::{Postponed, Refused, Verdict};
+    use crate::deliver::{Postponed, Refused};
     use crate::record::{ErrorOutput, Records};
 
     const RETRY: Duration = Duration::from_secs(300);
@@ -215,6 +217,13 @@ mod tests {
         let lost = ladder.rejected(&rows(2), &template(), |_| Vec::new());
         assert_eq!((lost.len(), lost[0].attempts, lost[0].message.len()), (2, 2, MESSAGE_BYTES));
         assert!(ladder.outstanding(rows(2)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_batch_at_fault_is_not_tried_again() {
+        let (mut ladder, rejected) = (Ladder::new(), DeliveryError { verdict: Verdict::Reject, ..down() });
+        assert_eq!(ladder.learn(2, Err(&rejected), Instant::now(), RETRY), Next::Done);
+        assert_eq!(ladder.rejected(&rows(2), &template(), |_| Vec::new()).len(), 2);
     }
 
     #[tokio::test]

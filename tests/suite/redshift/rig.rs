@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hydrant::definition::{Compression, Login, Redshift as Target, S3Destination, Secret};
+use hydrant::deliver::client::{Client, Egress};
 use hydrant::deliver::redshift::{RedshiftDestination, Settings, Vault};
 use hydrant::deliver::testing::Reader;
 use hydrant::deliver::{
-    Checksums, Client, Credentials, DeliveryError, Destination, Egress, Endpoint, Policy, Receipt, S3,
-    Settings as S3Settings, Verdict,
+    Checksums, Credentials, DeliveryError, Destination, Endpoint, Policy, Receipt, S3, Settings as S3Settings, Verdict,
 };
 use hydrant::record::{Object, Partition, Seal, StreamId};
 use hydrant::runtime::{ManualClock, Random};
