@@ -9,6 +9,7 @@ mod bad_input;
 mod breakers;
 mod capabilities;
 mod crash;
+mod destinations;
 mod examples;
 mod full_disk;
 mod http;
