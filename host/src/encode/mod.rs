@@ -20,7 +20,9 @@
 
 mod envelope;
 mod gzip;
+mod levels;
 mod object;
+mod parquet;
 mod snappy;
 mod zip;
 
