@@ -9,6 +9,7 @@ mod bad_input;
 mod breakers;
 mod crash;
 mod examples;
+mod formats;
 mod full_disk;
 mod languages;
 mod line_01_demo;

@@ -15,7 +15,9 @@
 //!
 //! Refuses to write any format (that is encoding's), to route failures (processing's), and to import a stage.
 
+mod catalog;
 mod check;
+mod glue;
 mod instant;
 mod joda;
 mod json;
@@ -27,7 +29,9 @@ mod table;
 pub(crate) mod testing;
 mod types;
 
+pub use catalog::{Catalog, CatalogError, MOST_TABLE_BYTES, Public};
 pub use check::{Plan, PlanError, check};
+pub use glue::{Glue, GlueError};
 pub use joda::FormatError;
 pub use reader::{Failure, MOST_RECORD_SLOTS, Reader, ReaderError, Rows};
 pub use schema::{Field, MOST_DEPTH, MOST_FIELDS, Schema, SchemaError, Type};

@@ -22,6 +22,7 @@ mod envelope;
 mod gzip;
 mod levels;
 mod object;
+mod orc;
 mod parquet;
 mod snappy;
 mod zip;

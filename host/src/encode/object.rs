@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::{envelope, gzip, parquet, snappy, zip};
+use super::{envelope, gzip, orc, parquet, snappy, zip};
 use crate::convert::{Failure, Plan, PlanError};
 use crate::definition::{Compression, Conversion, Definition, ParquetCompression, Serializer};
 use crate::record::{Content, Object, Partition, Sealed};
@@ -41,9 +41,6 @@ pub enum EncodeError {
     /// A record is here that the check of [`crate::convert`] would not have let through.
     #[error("batch holds a record that was not checked for conversion")]
     Unchecked(#[source] Failure),
-    /// The definition asks for ORC, which the API does not offer.
-    #[error("ORC is not offered by this host")]
-    Orc,
     /// The columns could not be written.
     #[error("parquet file could not be written")]
     Parquet(#[source] ::parquet::errors::ParquetError),
@@ -101,7 +98,10 @@ fn convert(payload: Vec<u8>, conversion: &Conversion) -> Result<(Vec<u8>, Option
             let content_encoding = (*compression == ParquetCompression::Snappy).then_some("hadoop-snappy");
             Ok((parquet::file(payload, &plan, settings)?, content_encoding))
         }
-        Serializer::Orc { .. } => Err(EncodeError::Orc),
+        Serializer::Orc { stripe_bytes, compression, .. } => {
+            let settings = orc::Settings { stripe_bytes: *stripe_bytes, compression: *compression };
+            Ok((orc::file(payload, &plan, settings)?, None))
+        }
     }
 }
 

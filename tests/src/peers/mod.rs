@@ -6,7 +6,9 @@
 
 mod install;
 mod proxy;
+mod readers;
 mod s3;
 
 pub use proxy::Proxy;
+pub use readers::python_with_readers;
 pub use s3::{S3Peer, s3proxy, versitygw};
