@@ -39,7 +39,10 @@ fn no_stage_imports_another() {
             }
         }
     }
-    none(wrong, "a stage may import record, definition, runtime, telemetry and itself; process and encode also convert");
+    none(
+        wrong,
+        "a stage may import record, definition, runtime, telemetry and itself; process and encode also convert",
+    );
 }
 
 /// Names after `crate::`, also inside braces: `use crate::{record::X, runtime}` names two.

@@ -93,13 +93,17 @@ impl CatalogError {
             Self::NoVersion { .. } => "Could not find a matching schema from glue. Please make sure the specified \
                                        version of the table exists."
                 .to_owned(),
-            Self::Denied(_) => "Access was denied when calling Glue. Please ensure that the role specified in the data \
+            Self::Denied(_) => {
+                "Access was denied when calling Glue. Please ensure that the role specified in the data \
                                 format conversion configuration has the necessary permissions."
-                .to_owned(),
-            Self::Schema { source: SchemaError::Shape, .. } => "Could not find a matching schema from glue. Please make \
+                    .to_owned()
+            }
+            Self::Schema { source: SchemaError::Shape, .. } => {
+                "Could not find a matching schema from glue. Please make \
                                                                 sure the table is configured with a non-null storage \
                                                                 descriptor containing the target columns."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Schema { source: SchemaError::Empty, .. } => {
                 "The schema is invalid. The specified table has no columns.".to_owned()
             }

@@ -130,7 +130,8 @@ impl Glue {
         let signed = sign(signable, &parameters.into()).map_err(|error| GlueError::Request(error.into()))?;
         signed.into_parts().0.apply_to_request_http1x(&mut request);
         let request = request.map(SdkBody::from).try_into();
-        let request = request.map_err(|error: aws_smithy_runtime_api::http::HttpError| GlueError::Request(error.into()))?;
+        let request =
+            request.map_err(|error: aws_smithy_runtime_api::http::HttpError| GlueError::Request(error.into()))?;
         let answer = self.connector.call(request).await.map_err(|error| GlueError::Transport(error.into()))?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), MOST_TABLE_BYTES).collect().await;

@@ -42,7 +42,8 @@ async fn tables_are_files_of_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("shop")).unwrap();
     let columns = json!([{"Name": "id", "Type": "bigint", "Comment": "not pinned"}]);
-    let table = json!({"Name": "orders", "Owner": "me", "StorageDescriptor": {"Columns": columns, "Location": "s3://x"}});
+    let table =
+        json!({"Name": "orders", "Owner": "me", "StorageDescriptor": {"Columns": columns, "Location": "s3://x"}});
     let write = |name: &str, text: &str| fs::write(folder.path().join("shop").join(name), text).unwrap();
     write("bare.json", &table.to_string());
     write("answer.json", &json!({"Table": table}).to_string());
@@ -70,14 +71,25 @@ async fn tables_are_files_of_a_folder() {
         assert_eq!(pinned["VersionId"].as_str().unwrap().len(), 16, "{name}");
     }
     assert_eq!(told(resolve(&catalog, &source("shop", "bare", "1")).await), NO_VERSION);
-    for (database, table) in [("shop", "nothing"), ("nothing", "bare"), ("..", "bare"), ("shop", "../shop/bare"), ("", "bare"), (".", "shop/bare"), ("shop\0", "bare")] {
+    for (database, table) in [
+        ("shop", "nothing"),
+        ("nothing", "bare"),
+        ("..", "bare"),
+        ("shop", "../shop/bare"),
+        ("", "bare"),
+        (".", "shop/bare"),
+        ("shop\0", "bare"),
+    ] {
         assert_eq!(told(resolve(&catalog, &source(database, table, "")).await), NOT_FOUND, "{database} {table}");
     }
     let invalid = "The schema is invalid. The specified table has no columns.";
     assert_eq!(told(resolve(&catalog, &source("shop", "empty", "")).await), invalid);
     assert!(told(resolve(&catalog, &source("shop", "shapeless", "")).await).contains("non-null storage descriptor"));
     let odd = told(resolve(&catalog, &source("shop", "odd", "")).await);
-    assert!(odd.starts_with("The schema is invalid. Error parsing the schema: column a: type set is not offered"), "{odd}");
+    assert!(
+        odd.starts_with("The schema is invalid. Error parsing the schema: column a: type set is not offered"),
+        "{odd}"
+    );
     for name in ["broken", "large"] {
         assert_eq!(told(resolve(&catalog, &source("shop", name, "")).await), "unavailable", "{name}");
     }
@@ -114,7 +126,8 @@ fn glue(endpoint: &str) -> Catalog {
 
 #[tokio::test]
 async fn glue_is_asked_for_the_table_or_its_version() {
-    let table = json!({"Name": "orders", "VersionId": "3", "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}]}});
+    let table =
+        json!({"Name": "orders", "VersionId": "3", "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}]}});
     let (endpoint, serving) = server("200 OK", json!({"Table": table}).to_string()).await;
     let pinned = resolve(&glue(&endpoint), &source("shop", "orders", "LATEST")).await.unwrap();
     assert_eq!(pinned["VersionId"], "3");
@@ -137,9 +150,19 @@ async fn what_glue_refuses_is_told_in_firehoses_words() {
     let denied = "Access was denied when calling Glue. Please ensure that the role specified in the data format \
                   conversion configuration has the necessary permissions.";
     let cases = [
-        ("400 Bad Request", r#"{"__type":"EntityNotFoundException","Message":"Database shop not found."}"#, "", NOT_FOUND),
+        (
+            "400 Bad Request",
+            r#"{"__type":"EntityNotFoundException","Message":"Database shop not found."}"#,
+            "",
+            NOT_FOUND,
+        ),
         ("400 Bad Request", r#"{"__type":"x#EntityNotFoundException","message":"Entity Not Found"}"#, "", NOT_FOUND),
-        ("400 Bad Request", r#"{"__type":"EntityNotFoundException","Message":"Version 9 not found."}"#, "9", NO_VERSION),
+        (
+            "400 Bad Request",
+            r#"{"__type":"EntityNotFoundException","Message":"Version 9 not found."}"#,
+            "9",
+            NO_VERSION,
+        ),
         ("400 Bad Request", r#"{"__type":"InvalidInputException","Message":"no number"}"#, "x", NO_VERSION),
         ("400 Bad Request", r#"{"__type":"AccessDeniedException"}"#, "", denied),
         ("500 Internal Server Error", "{}", "", "unavailable"),

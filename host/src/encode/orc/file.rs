@@ -92,11 +92,14 @@ fn tail(
     chunk::append(&footer.into_bytes(), compression, body);
     let postscript = Message::default()
         .number(1, (body.len() - before) as u64)
-        .number(2, match compression {
-            OrcCompression::None => 0,
-            OrcCompression::Zlib => 1,
-            OrcCompression::Snappy => 2,
-        })
+        .number(
+            2,
+            match compression {
+                OrcCompression::None => 0,
+                OrcCompression::Zlib => 1,
+                OrcCompression::Snappy => 2,
+            },
+        )
         .number(3, BLOCK_BYTES as u64)
         .packed(4, [0, 12])
         .number(5, 0)

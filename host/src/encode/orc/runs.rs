@@ -23,7 +23,13 @@ pub(super) fn bits(flags: &[bool]) -> Vec<u8> {
 /// Bytes.
 pub(super) fn bytes(values: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    encode(values, |first, second| if first == second { Some(0) } else { None }, |value, out| out.push(value), None, &mut out);
+    encode(
+        values,
+        |first, second| if first == second { Some(0) } else { None },
+        |value, out| out.push(value),
+        None,
+        &mut out,
+    );
     out
 }
 

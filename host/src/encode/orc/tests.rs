@@ -34,7 +34,8 @@ fn a_file_has_its_magic_at_both_ends() {
     for compression in [OrcCompression::None, OrcCompression::Zlib, OrcCompression::Snappy] {
         for count in [0, 1, 50_000] {
             let payload = "{\"a\":\"one text of many\"}".repeat(count);
-            let body = file(payload.clone().into_bytes(), &plan(), Settings { stripe_bytes: 64 << 20, compression }).unwrap();
+            let body =
+                file(payload.clone().into_bytes(), &plan(), Settings { stripe_bytes: 64 << 20, compression }).unwrap();
             assert!(body.starts_with(b"ORC") && body[..body.len() - 1].ends_with(b"ORC"));
             assert_eq!(body.capacity(), body.len());
             let again = file(payload.into_bytes(), &plan(), Settings { stripe_bytes: 64 << 20, compression }).unwrap();
