@@ -395,6 +395,10 @@ pub struct Conversion {
     pub input: Deserializer,
     /// How columns are written.
     pub output: Serializer,
+    /// The table as it was when the definition was made, in the shape of Glue's `Table` with its `VersionId`: replays
+    /// convert by it, whatever the catalogue says by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<serde_json::Value>,
 }
 
 /// `SchemaConfiguration`.

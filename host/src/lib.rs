@@ -9,6 +9,7 @@ pub mod app;
 pub mod batch;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod definition;
 pub mod deliver;
 pub mod encode;

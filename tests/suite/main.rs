@@ -11,6 +11,7 @@ mod capabilities;
 mod crash;
 mod destinations;
 mod examples;
+mod formats;
 mod full_disk;
 mod http;
 mod languages;

@@ -17,18 +17,32 @@ fn no_stage_imports_another() {
     const STAGES: [&str; 6] = ["api", "journal", "process", "batch", "encode", "deliver"];
     const SHARED: [&str; 4] = ["record", "definition", "runtime", "telemetry"];
     let mut wrong = Vec::new();
+    // Two stages read records by the same rules; what they share is no stage and knows less than one.
+    for file in files("host/src/convert", "rs") {
+        for (line, text) in lines_without_comments(&file) {
+            for module in modules_named(&text) {
+                if !["convert", "record", "definition"].contains(&module) {
+                    wrong.push(format!("{}:{line}: convert names crate::{module}", shown(&file)));
+                }
+            }
+        }
+    }
     for stage in STAGES {
         for file in files(&format!("host/src/{stage}"), "rs") {
             for (line, text) in lines_without_comments(&file) {
                 for module in modules_named(&text) {
-                    if module != stage && !SHARED.contains(&module) {
+                    let converts = module == "convert" && ["process", "encode"].contains(&stage);
+                    if module != stage && !SHARED.contains(&module) && !converts {
                         wrong.push(format!("{}:{line}: stage {stage} names crate::{module}", shown(&file)));
                     }
                 }
             }
         }
     }
-    none(wrong, "a stage may import record, definition, runtime, telemetry and itself");
+    none(
+        wrong,
+        "a stage may import record, definition, runtime, telemetry and itself; process and encode also convert",
+    );
 }
 
 /// Names after `crate::`, also inside braces: `use crate::{record::X, runtime}` names two.

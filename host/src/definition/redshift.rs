@@ -23,7 +23,7 @@ pub enum RedshiftTextError {
     /// It is not of the form that the API's pattern asks for.
     #[error(
         "ClusterJDBCURL must be jdbc:redshift://HOST:PORT/DATABASE, with a host of Redshift like \
-         name.account.region.redshift.amazonaws.com"
+         name.account.region.redshift.amazonaws.com and a port from 1 to 65535"
     )]
     JdbcUrl,
     /// Not a name of a table.

@@ -20,7 +20,10 @@
 
 mod envelope;
 mod gzip;
+mod levels;
 mod object;
+mod orc;
+mod parquet;
 mod snappy;
 mod zip;
 

@@ -42,7 +42,7 @@ pub(super) fn settle(given: &mut Map<String, Value>) -> Result<Option<Conversion
     let input = the_one(&block["InputFormatConfiguration"]["Deserializer"], "Deserializer")?;
     let output = the_one(&block["OutputFormatConfiguration"]["Serializer"], "Serializer")?;
     let schema = schema(&block["SchemaConfiguration"])?;
-    Ok(Some(Conversion { schema, input: deserializer(input), output: serializer(output)? }))
+    Ok(Some(Conversion { schema, input: deserializer(input), output: serializer(output)?, resolved: None }))
 }
 
 fn must_not_be_null(member: &str) -> Fault {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::pattern::Pattern;
 use super::prefix::{Place, Prefix, PrefixError, Warning};
-use crate::definition::{Compression, Definition, Partitioning, S3Destination};
+use crate::definition::{Compression, Definition, Partitioning, S3Destination, Serializer};
 use crate::record::{ErrorOutput, Partition};
 use crate::runtime::Random;
 
@@ -129,7 +129,7 @@ pub fn object_key(
     key.push('-');
     print(NAME_PATTERN, &at, &mut key);
     // Writing to a string cannot fail.
-    write!(key, "-{id}{}", extension(destination, partition)).unwrap_or_default();
+    write!(key, "-{id}{}", extension(definition, partition)).unwrap_or_default();
     if key.len() > KEY_BYTES {
         return Err(NameError::Long(key.len()));
     }
@@ -181,16 +181,21 @@ fn prefix_of(
     Ok(evaluated)
 }
 
-/// `FileExtension` replaces the compression's own; objects of the error output have none.
-fn extension<'a>(destination: &'a S3Destination, partition: &Partition) -> &'a str {
-    match (partition, destination.compression) {
-        (Partition::Error(_), _) => "",
+/// `FileExtension` replaces the format's or the compression's own; objects of the error output have none.
+fn extension<'a>(definition: &'a Definition, partition: &Partition) -> &'a str {
+    let destination = definition.s3_of(partition);
+    // What is backed up is as it came.
+    let conversion = definition.conversion.as_ref().filter(|_| *partition != Partition::Source);
+    match (partition, conversion.map(|conversion| &conversion.output), destination.compression) {
+        (Partition::Error(_), _, _) => "",
         _ if !destination.file_extension.is_empty() => &destination.file_extension,
-        (_, Compression::Uncompressed) => "",
-        (_, Compression::Gzip) => ".gz",
-        (_, Compression::Zip) => ".zip",
-        (_, Compression::Snappy | Compression::HadoopSnappy) => ".snappy",
-        (_, Compression::Zstd) => ".zst",
+        (_, Some(Serializer::Parquet { .. }), _) => ".parquet",
+        (_, Some(Serializer::Orc { .. }), _) => ".orc",
+        (_, _, Compression::Uncompressed) => "",
+        (_, _, Compression::Gzip) => ".gz",
+        (_, _, Compression::Zip) => ".zip",
+        (_, _, Compression::Snappy | Compression::HadoopSnappy) => ".snappy",
+        (_, _, Compression::Zstd) => ".zst",
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::*;
-use crate::definition::{S3Destination, Target};
+use crate::definition::{Deserializer, S3Destination, SchemaSource, Target};
 use crate::record::{ErrorOutput, Partition, PluginVersion, Rejected, Seal, StreamId};
 
 const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
@@ -324,4 +324,75 @@ fn what_a_destination_refused_names_itself() {
     );
     assert_eq!((line["rawData"].as_str(), line["esIndexName"].as_str()), (Some("e30="), Some("a\"b")));
     assert_eq!(line["sequence"], one.sequence);
+}
+
+fn conversion(output: Serializer) -> Conversion {
+    Conversion {
+        schema: SchemaSource {
+            catalog_id: String::new(),
+            database: "shop".to_owned(),
+            table: "orders".to_owned(),
+            region: String::new(),
+            version_id: "LATEST".to_owned(),
+        },
+        input: Deserializer::OpenX { case_insensitive: true, dots_to_underscores: false, column_keys: Vec::new() },
+        output,
+        resolved: Some(serde_json::json!({"StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}]}})),
+    }
+}
+
+fn columns(compression: ParquetCompression) -> Serializer {
+    Serializer::Parquet { block_bytes: 256 << 20, page_bytes: 1 << 20, compression, has_dictionary: true, is_v2: false }
+}
+
+/// Firehose's members, named and ordered as its documentation has them, then ours.
+#[test]
+fn records_that_were_not_converted_have_an_envelope_of_their_own() {
+    let mut definition = definition(Compression::Uncompressed);
+    definition.conversion = Some(conversion(columns(ParquetCompression::Snappy)));
+    let mut record = rejected(11, b"bad order", "Encountered malformed JSON. x", None);
+    record.output = ErrorOutput::FormatConversionFailed;
+    record.code = "DataFormatConversion.ParseError".into();
+    let object = encode(sealed(Content::Rejected(vec![record])), &definition).unwrap();
+    let expected = concat!(
+        r#"{"attemptsMade":1,"arrivalTimestamp":1789014240448,"lastErrorCode":"DataFormatConversion.ParseError","#,
+        r#""lastErrorMessage":"Encountered malformed JSON. x","attemptEndingTimestamp":1535365860000,"#,
+        r#""rawData":"YmFkIG9yZGVy","sequenceNumber":null,"subSequenceNumber":null,"#,
+        r#""dataCatalogTable":{"catalogId":null,"databaseName":"shop","tableName":"orders","region":"us-east-1","#,
+        r#""versionId":"LATEST","catalogArn":null},"stream":"orders","sequence":11}"#,
+        "\n",
+    );
+    assert_eq!(std::str::from_utf8(&object.body).unwrap(), expected);
+}
+
+/// What is backed up stays as it was; what Snappy compressed says so, as Firehose's does.
+#[test]
+fn only_the_destinations_records_are_converted() {
+    let mut definition = definition(Compression::Uncompressed);
+    let payload = || Content::Records(b"{\"a\":1}".to_vec());
+    for (compression, content_encoding) in [
+        (ParquetCompression::Snappy, Some("hadoop-snappy")),
+        (ParquetCompression::Gzip, None),
+        (ParquetCompression::Uncompressed, None),
+    ] {
+        definition.conversion = Some(conversion(columns(compression)));
+        let object = encode(sealed(payload()), &definition).unwrap();
+        assert!(object.body.starts_with(b"PAR1") && object.body.ends_with(b"PAR1"));
+        assert_eq!(object.content_encoding, content_encoding);
+    }
+    let mut sealed = sealed(payload());
+    Arc::get_mut(&mut sealed.seal).unwrap().partition = Partition::Source;
+    assert_eq!(&encode(sealed, &definition).unwrap().body[..], b"{\"a\":1}");
+}
+
+/// The check runs first, so this cannot happen; were it to, nothing is delivered.
+#[test]
+fn a_record_that_was_not_checked_stops_the_stream() {
+    let mut definition = definition(Compression::Uncompressed);
+    definition.conversion = Some(conversion(columns(ParquetCompression::Snappy)));
+    let refused = encode(sealed(Content::Records(b"{\"a\":1}x".to_vec())), &definition).unwrap_err();
+    assert_eq!(refused.to_string(), "batch holds a record that was not checked for conversion");
+    definition.conversion.as_mut().unwrap().resolved = None;
+    let refused = encode(sealed(Content::Records(Vec::new())), &definition).unwrap_err();
+    assert_eq!(refused.to_string(), "records cannot be converted");
 }

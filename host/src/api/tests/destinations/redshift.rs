@@ -104,7 +104,8 @@ async fn rules_have_their_messages() {
     .await;
     kind.made(json!({"SecretsManagerConfiguration": stored, "Username": null, "Password": null})).await;
     for url in ["jdbc:redshift://a.redshift.test:0/dev", "jdbc:redshift://a.redshift.test:65536/dev"] {
-        let broken = "ClusterJDBCURL must be jdbc:redshift://HOST:PORT/DATABASE with a port from 1 to 65535.";
+        let broken = "ClusterJDBCURL must be jdbc:redshift://HOST:PORT/DATABASE, with a host of Redshift like \
+                      name.account.region.redshift.amazonaws.com and a port from 1 to 65535.";
         kind.refuses(json!({"ClusterJDBCURL": url}), broken).await;
     }
     let pattern = r"Member must satisfy regular expression pattern: jdbc:(redshift|postgresql)://((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(redshift(-serverless)?)\.([a-zA-Z0-9\.\-]+):\d{1,5}/[a-zA-Z0-9_$-]+";

@@ -188,7 +188,7 @@ async fn a_conversion_has_the_defaults_of_its_formats() {
         has_dictionary: false,
         is_v2: false,
     };
-    assert_eq!(made.definition().conversion, Some(Conversion { schema, input, output }));
+    assert_eq!(made.definition().conversion, Some(Conversion { schema, input, output, resolved: None }));
     // An update merges into the block and its schema; the formats go over whole.
     let orc = json!({"OrcSerDe": {"Compression": "ZLIB", "BloomFilterColumns": ["a"]}});
     let hive = json!({"HiveJsonSerDe": {"TimestampFormats": ["millis"]}});

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::definition::Target;
+use crate::definition::{Conversion, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Target};
 use crate::record::ErrorOutput::ProcessingFailed;
 
 /// 27 August 2018 10:30:00 UTC, the instant of the reference's worked examples.
@@ -26,7 +26,11 @@ fn destination(prefix: &str, error_output_prefix: &str) -> S3Destination {
 }
 
 fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Result<String, NameError> {
-    let definition = Definition {
+    object_key(&definition(destination), &partition, instant_ms, ID, &Random::seeded(7))
+}
+
+fn definition(destination: S3Destination) -> Definition {
+    Definition {
         account_id: "123456789012".to_owned(),
         name: "orders".to_owned(),
         arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
@@ -40,8 +44,7 @@ fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Res
         conversion: None,
         processors: Vec::new(),
         document: serde_json::Value::Null,
-    };
-    object_key(&definition, &partition, instant_ms, ID, &Random::seeded(7))
+    }
 }
 
 /// The prefix that an object of `partition` gets, by cutting the fixed name off its key.
@@ -141,6 +144,44 @@ fn extensions_follow_the_compression_unless_one_is_set() {
         assert!(data.ends_with(&format!("{ID}{expected}")), "{data}");
         let failed = key(destination, FAILED, WORKED_MS).unwrap();
         assert!(failed.ends_with(&ID.to_string()), "{failed}");
+    }
+}
+
+#[test]
+fn objects_in_columns_have_their_formats_extension() {
+    let output = Serializer::Parquet {
+        block_bytes: 256 << 20,
+        page_bytes: 1 << 20,
+        compression: ParquetCompression::Snappy,
+        has_dictionary: true,
+        is_v2: false,
+    };
+    let orc = Serializer::Orc {
+        stripe_bytes: 64 << 20,
+        row_index_stride: 10_000,
+        compression: OrcCompression::Zlib,
+        bloom_filter_columns: Vec::new(),
+        bloom_filter_probability: 0.05,
+        dictionary_threshold: 0.0,
+    };
+    for (output, file_extension, expected) in
+        [(output.clone(), "", ".parquet"), (orc, "", ".orc"), (output, ".pq", ".pq")]
+    {
+        let mut destination = destination("", "");
+        destination.file_extension = file_extension.to_owned();
+        let schema = SchemaSource {
+            catalog_id: String::new(),
+            database: "db".to_owned(),
+            table: "t".to_owned(),
+            region: String::new(),
+            version_id: "LATEST".to_owned(),
+        };
+        let input = Deserializer::Hive { timestamp_formats: Vec::new() };
+        let conversion = Some(Conversion { schema, input, output, resolved: None });
+        let definition = Definition { conversion, ..definition(destination) };
+        let key = |partition| object_key(&definition, &partition, WORKED_MS, ID, &Random::seeded(7)).unwrap();
+        assert!(key(Partition::Main).ends_with(&format!("{ID}{expected}")));
+        assert!(key(FAILED).ends_with(&ID.to_string()));
     }
 }
 
