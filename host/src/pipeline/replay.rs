@@ -47,7 +47,7 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
     while at < seal.end {
         let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
         let chain = history.chain(&epoch, context).await?;
-        let batches = match context.journal.read(seal.stream, at, READ_BYTES).await {
+        let batches = match context.journal.read(seal.stream, at, chain.most_bytes(READ_BYTES)).await {
             Ok(batches) => batches,
             Err(ReadError::Lost { end, .. }) => {
                 tracing::error!(stream = %seal.stream, from = at, end, "records of a sealed batch are damaged on disk; the rest is delivered");

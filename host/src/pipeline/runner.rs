@@ -297,7 +297,7 @@ impl Runner {
 
     /// The next batch, ending before `until`; none when the range is damaged on disk and was skipped.
     async fn read(&mut self, until: Sequence, chain: &Chain) -> Result<Option<Batch>, RunnerError> {
-        match self.context.journal.read(self.stream, self.position, replay::READ_BYTES).await {
+        match self.context.journal.read(self.stream, self.position, chain.most_bytes(replay::READ_BYTES)).await {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
                 match batch.map(|batch| replay::shorten(&batch, chain)) {

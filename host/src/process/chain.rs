@@ -149,6 +149,7 @@ impl Chain {
     /// Most bytes that a batch should have, of `bytes` that are at hand: less where records grow, so that what is made of
     /// a batch of several records stays within bounds.
     pub fn most_bytes(&self, bytes: usize) -> usize {
+        // Of several records; one alone may have its bound.
         let inflates = self.steps.iter().any(|step| matches!(step, Step::Decompress));
         if inflates { bytes.min((BATCH_BYTES - decompress::RECORD_BYTES) / decompress::RATIO) } else { bytes }
     }

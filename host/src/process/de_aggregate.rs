@@ -6,7 +6,7 @@
 use memchr::memmem::Finder;
 use serde::de::IgnoredAny;
 
-use super::step::{BATCH_BYTES, Fault, Outputs, Stepped, each};
+use super::step::{Fault, Outputs, Stepped, each};
 use crate::record::Records;
 
 /// Most records in one: Firehose's own limit. A record of more goes on as it is.
@@ -33,7 +33,7 @@ impl DeAggregate {
 
     /// The records in each record.
     pub(super) fn apply(&self, records: &Records) -> Stepped {
-        each(records, BATCH_BYTES, |record, outputs| {
+        each(records, usize::MAX, |record, outputs| {
             let divided = match &self.delimiter {
                 Some(delimiter) => between(record, delimiter, outputs),
                 None => objects(record, outputs)?,

@@ -93,8 +93,8 @@ mod tests {
     /// A3: a bomb is stopped at its record's bound, and what is around it is not touched.
     #[test]
     fn a_bomb_is_stopped() {
-        let bomb = gzip(&vec![0; RECORD_BYTES + 1]);
-        let fits = gzip(&vec![0; RECORD_BYTES]);
+        let long = |bytes: usize| (0..bytes).map(|at| (at >> 6).to_le_bytes()[0]).collect::<Vec<_>>();
+        let (bomb, fits) = (gzip(&long(RECORD_BYTES + 1)), gzip(&long(RECORD_BYTES)));
         assert!(bomb.len() * RATIO > RECORD_BYTES);
         let made = apply(&records(&[gzip(b"a"), bomb, fits]));
         assert_eq!((codes(&made), made.records.len()), (vec![(1, TOO_LARGE)], 2));

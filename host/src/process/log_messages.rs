@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::step::{BATCH_BYTES, Fault, Outputs, Stepped, each};
+use super::step::{Fault, Outputs, Stepped, each};
 use crate::record::Records;
 
 /// Not what CloudWatch Logs sends.
@@ -30,7 +30,7 @@ struct LogEvent<'d> {
 /// The messages of each record's documents, joined by newlines. A record without any (a `CONTROL_MESSAGE`, or a document
 /// of no events) is dropped.
 pub(super) fn apply(records: &Records) -> Stepped {
-    each(records, BATCH_BYTES, extract)
+    each(records, usize::MAX, extract)
 }
 
 fn extract(record: &[u8], outputs: &mut Outputs) -> Result<(), Fault> {

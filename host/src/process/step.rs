@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::record::{ErrorOutput, Origins, Records};
 
-/// Most bytes that one step may make of one batch. Three steps' worth fits a machine of one gigabyte. The pipeline hands
-/// out batches that stay below it even where every record grows as far as it may (see
-/// [`Chain::most_bytes`](super::Chain::most_bytes)), so that where a batch was cut decides nothing.
-pub(super) const BATCH_BYTES: usize = 256 << 20;
+/// Most bytes that decompression may make of one batch. The pipeline hands out batches that stay below it even where every
+/// record grows as far as it may (see [`Chain::most_bytes`](super::Chain::most_bytes)), so that where a batch was cut
+/// decides nothing; other steps make no more bytes than they get.
+pub(super) const BATCH_BYTES: usize = 64 << 20;
 
 /// Why a record is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ impl Query {
         let mut columns: Vec<Filling> = self.keys.iter().map(|key| Filling::new(format!("{QUERY}{key}"))).collect();
         let mut faults = Vec::new();
         for (at, record) in records.iter().enumerate() {
-            match meter::run(record.len(), || self.values(record)).unwrap_or_else(|stopped| Err(stopped.into())) {
+            match meter::run(|| self.values(record)).unwrap_or_else(|stopped| Err(stopped.into())) {
                 Ok(values) => {
                     let set = columns.iter_mut().zip(values).filter_map(|(column, value)| Some((column, value?)));
                     set.for_each(|(column, value)| column.set(at, value));
@@ -78,6 +78,7 @@ impl Query {
         // The reader's own words may quote the record.
         let input: Value =
             serde_json::from_slice(record).map_err(|_| Problem::new("the record is not one JSON document"))?;
+        meter::begin(record.len());
         let context = Ctx::<Kind>::new(Table(&self.compiled.lut), Vars::new([]));
         let mut outputs = self.compiled.id.run((context, input));
         let output = match outputs.next() {

@@ -14,7 +14,7 @@ use super::Kind;
 use super::meter;
 use super::ops::{Error, indices};
 use super::regexes;
-use super::value::Value;
+use super::value::{Map, Value};
 
 /// Functions of the interpreter's library that are not offered, or that ours take the place of.
 const LEFT_OUT: [&str; 21] = [
@@ -51,21 +51,12 @@ const RENAMED: [(&str, &str); 4] =
 
 /// What is defined in terms of the rest.
 const PRELUDE: &str = r##"
-def nan: nan_;
-def infinite: infinite_;
-def isnan: isnumber and isnan_;
-def isinfinite: isnumber and (. == infinite_ or . == -infinite_);
-def tojson_: tojson;
 def tonumber: if isnumber then . elif isstring then (fromjson | if isnumber then . else error("not a number") end) else error("not a number") end;
 def in(xs): . as $x | xs | has($x);
 def inside(xs): . as $x | xs | contains($x);
 def index($i): indices($i) | .[0];
 def rindex($i): indices($i) | .[-1:][0];
 def transpose: (map(length) | max // 0) as $most | [range($most) as $at | map(.[$at])];
-def from_entries: reduce .[] as $one ({}; . + {
-    ($one | if isobject then (if has("key") then .key elif has("k") then .k elif has("name") then .name elif has("Name") then .Name elif has("Key") then .Key else .K end) else . end
-        | if isstring then . elif . == null then "null" else tojson end):
-    ($one | if isobject then (if has("value") then .value elif has("v") then .v elif has("Value") then .Value else .V end) else null end) });
 def in_time: if isnumber and (. > 253402207200 or . < -377705023201) then error("a time beyond the year 9999") end;
 def strftime($format): in_time | strftime_($format);
 def strflocaltime($format): in_time | strftime_($format);
@@ -105,9 +96,11 @@ pub(super) fn funs() -> impl Iterator<Item = Fun<Kind>> {
 
 fn ours() -> Vec<Filter<RunPtr<Kind>>> {
     vec![
-        ("nan_", v(0), |_| bome(Ok(Value::Float(f64::NAN)))),
-        ("infinite_", v(0), |_| bome(Ok(Value::Float(f64::INFINITY)))),
-        ("isnan_", v(0), |cv| bome(Ok(Value::Bool(cv.1.number().is_some_and(f64::is_nan))))),
+        ("nan", v(0), |_| bome(Ok(Value::Float(f64::NAN)))),
+        ("infinite", v(0), |_| bome(Ok(Value::Float(f64::INFINITY)))),
+        ("isnan", v(0), |cv| bome(is(&cv.1, f64::is_nan))),
+        ("isinfinite", v(0), |cv| bome(is(&cv.1, f64::is_infinite))),
+        ("from_entries", v(0), |cv| bome(from_entries(cv.1))),
         ("tojson", v(0), |cv| bome(Ok(Value::text(&cv.1.to_json())))),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
         ("length", v(0), |cv| bome(length(cv.1))),
@@ -137,6 +130,33 @@ fn from_json(text: &Value) -> Result<Value, Error> {
     let text = text.as_text().ok_or_else(|| Error::typ(text.clone(), "string"))?;
     meter::spend(text.len() / 16);
     serde_json::from_str(text).map_err(|_| Error::str("not JSON"))
+}
+
+fn is(value: &Value, what: fn(f64) -> bool) -> Result<Value, Error> {
+    value.number().map(|number| Value::Bool(what(number))).ok_or_else(|| Error::typ(value.clone(), "number"))
+}
+
+/// As jq 1.6 does: names and values go by many names.
+fn from_entries(entries: Value) -> Result<Value, Error> {
+    let mut map = Map::new();
+    for entry in entries.into_values().map_err(|other| Error::typ(other, "array"))? {
+        meter::spend(1);
+        let Value::Object(members) = &entry else { return Err(Error::typ(entry, "object")) };
+        let first = |names: &[&str]| {
+            let mut found = names.iter().filter_map(|name| members.map.get(*name));
+            found.find(|value| !matches!(value, Value::Null | Value::Bool(false))).cloned()
+        };
+        let name = match first(&["key", "k", "name", "Name", "K", "Key"]) {
+            Some(Value::Text(name)) => name,
+            Some(Value::Array(_) | Value::Object(_)) => return Err(Error::str("a name that is no text")),
+            Some(other) => other.to_json().into(),
+            None if members.map.get("key").is_some_and(|key| matches!(key, Value::Bool(_))) => "false".into(),
+            None => "null".into(),
+        };
+        let given = ["value", "v", "Value", "V"].iter().find_map(|name| members.map.get(*name));
+        map.insert(name, given.cloned().unwrap_or(Value::Null));
+    }
+    Ok(Value::object(map))
 }
 
 fn length(value: Value) -> Result<Value, Error> {

@@ -13,8 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 const STEPS: u64 = 10_000;
 /// Steps more for each byte of the record, as programs may look at all of it.
 const STEPS_PER_BYTE: u64 = 16;
-/// Most steps, however long the record is: about a second.
-const MOST_STEPS: u64 = 4_000_000;
+/// Most steps, however long the record is: some tenths of a second. A program can make a chain of closures with every
+/// other step, which is thrown away by recursion: the thread's stack is for that many.
+const MOST_STEPS: u64 = 1_000_000;
 /// Memory that all values of one run take together, those included that are gone: a record of some megabytes, parsed.
 const BYTES: u64 = 64 << 20;
 /// Most bytes of a text that the program makes. A partition key has a thousandth of it.
@@ -26,7 +27,7 @@ const DEPTH: u32 = 256;
 const STACK_BYTES: usize = 16 << 20;
 /// Stack of a thread that runs programs: a run's share, and what unwinding it and throwing away its closures may take.
 /// Pages that are never touched cost nothing.
-pub(super) const THREAD_STACK_BYTES: usize = 64 << 20;
+pub(super) const THREAD_STACK_BYTES: usize = 128 << 20;
 
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +72,23 @@ thread_local! {
     static LEFT: Cell<Left> = const { Cell::new(Left { steps: 0, bytes: 0, stack: None }) };
 }
 
-/// Runs `work` over a record of `record_bytes`, within the limits.
+/// Runs `work` within the limits; steps are counted from [`begin`] on.
 ///
 /// # Errors
 /// A limit was reached, or the interpreter panicked.
-pub(super) fn run<T>(record_bytes: usize, work: impl FnOnce() -> T) -> Result<T, Stopped> {
-    let steps = STEPS.saturating_add(STEPS_PER_BYTE.saturating_mul(record_bytes as u64)).min(MOST_STEPS);
-    LEFT.set(Left { steps, bytes: BYTES, stack: Some(here()) });
+pub(super) fn run<T>(work: impl FnOnce() -> T) -> Result<T, Stopped> {
+    LEFT.set(Left { steps: u64::MAX, bytes: BYTES, stack: Some(here()) });
     let done = catch_unwind(AssertUnwindSafe(work));
     LEFT.set(Left { steps: 0, bytes: 0, stack: None });
     done.map_err(|cause: Box<dyn Any + Send>| {
         cause.downcast_ref::<Limit>().map_or(Stopped::Panicked, |&limit| Stopped::At(limit))
     })
+}
+
+/// A record of `record_bytes` was read, and the program begins.
+pub(super) fn begin(record_bytes: usize) {
+    let steps = STEPS.saturating_add(STEPS_PER_BYTE.saturating_mul(record_bytes as u64)).min(MOST_STEPS);
+    LEFT.set(Left { steps, ..LEFT.get() });
 }
 
 /// One term of the program.
@@ -146,6 +152,14 @@ fn here() -> usize {
 mod tests {
     use super::*;
 
+    /// A program over a record of `bytes`.
+    fn over<T>(bytes: usize, work: impl FnOnce() -> T) -> Result<T, Stopped> {
+        run(|| {
+            begin(bytes);
+            work()
+        })
+    }
+
     fn deeper(at: u64) -> u64 {
         term();
         let padding = std::hint::black_box([at; 512]);
@@ -154,15 +168,16 @@ mod tests {
 
     #[test]
     fn each_limit_stops_a_run() {
-        let check = |work: fn(), limit| assert_eq!(run(0, work), Err(Stopped::At(limit)));
-        check(|| (0..=STEPS).for_each(|_| spend(1)), Limit::Steps);
-        check(|| (0..65).for_each(|_| allocate(1 << 20)), Limit::Memory);
-        check(|| text(TEXT_BYTES + 1), Limit::Text);
-        check(|| depth(DEPTH + 1), Limit::Depth);
-        assert_eq!(run(0, || text(TEXT_BYTES)), Err(Stopped::At(Limit::Steps)), "steps are for memory, too");
-        assert_eq!(run(1000, || depth(DEPTH)), Ok(()));
+        let check = |bytes: usize, work: fn(), limit| assert_eq!(over(bytes, work), Err(Stopped::At(limit)));
+        check(0, || (0..=STEPS).for_each(|_| spend(1)), Limit::Steps);
+        assert_eq!(run(|| (0..65).for_each(|_| allocate(1 << 20))), Err(Stopped::At(Limit::Memory)));
+        check(1 << 30, || (0..65).for_each(|_| allocate(1 << 20)), Limit::Steps);
+        check(0, || text(TEXT_BYTES + 1), Limit::Text);
+        check(0, || depth(DEPTH + 1), Limit::Depth);
+        assert_eq!(over(0, || text(TEXT_BYTES)), Err(Stopped::At(Limit::Steps)), "steps are for memory, too");
+        assert_eq!(over(1000, || depth(DEPTH)), Ok(()));
         let deep = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-        let deep = deep.spawn(|| run(MOST_STEPS as usize, || _ = deeper(0))).unwrap().join().unwrap();
+        let deep = deep.spawn(|| over(1 << 30, || _ = deeper(0))).unwrap().join().unwrap();
         assert_eq!(deep, Err(Stopped::At(Limit::Stack)));
     }
 
@@ -171,7 +186,7 @@ mod tests {
         let count = |bytes: usize| {
             let counted = Cell::new(0_u64);
             assert_eq!(
-                run(bytes, || loop {
+                over(bytes, || loop {
                     spend(1);
                     counted.set(counted.get() + 1);
                 }),
@@ -184,6 +199,6 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_from_a_limit() {
-        assert_eq!(run(0, || resume_unwind(Box::new("x"))), Err::<(), _>(Stopped::Panicked));
+        assert_eq!(over(0, || resume_unwind(Box::new("x"))), Err::<(), _>(Stopped::Panicked));
     }
 }

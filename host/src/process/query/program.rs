@@ -5,8 +5,9 @@
 use std::fmt::Write;
 
 use jaq_core::load::lex::StrPart;
-use jaq_core::load::parse::{BinaryOp, Term};
+use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::load::{self, Arena, File, Loader};
+use jaq_core::path::Part;
 use jaq_core::{Compiler, DataT, compile, data};
 
 use super::value::Value;
@@ -51,6 +52,12 @@ pub enum QueryError {
     /// Its brackets nest too deep.
     #[error("the query nests more than {NEST} brackets")]
     TooDeep,
+    /// A definition that is given filters calls itself. Each call would keep those before it alive, and nothing bounds how
+    /// deep they are thrown away.
+    #[error(
+        "the query's definition of {0} calls itself and takes filters: let an inner definition without any call itself"
+    )]
+    Recursion(String),
     /// It is not jq.
     #[error("the query is not jq near `{0}`: {1} expected")]
     Syntax(String, String),
@@ -88,6 +95,9 @@ fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, QueryError>
 
 fn compile(query: &str) -> Result<Compiled, QueryError> {
     check_size(query)?;
+    if let Some(name) = load::parse(query, |parser| parser.term()).and_then(|term| recursion(&term, &mut Vec::new())) {
+        return Err(QueryError::Recursion(name));
+    }
     let arena = Arena::default();
     let loader = Loader::new(funs::defs());
     let modules = loader.load(&arena, File { code: query, path: () }).map_err(|errors| syntax(&errors))?;
@@ -166,5 +176,70 @@ fn literal(term: &Term<&str>) -> Option<String> {
             parts.iter().map(part).collect()
         }
         _ => None,
+    }
+}
+
+/// The first definition that takes filters and calls itself, inside of `open` definitions.
+fn recursion<'t>(term: &'t Term<&'t str>, open: &mut Vec<&'t Def<&'t str>>) -> Option<String> {
+    if let Term::Call(name, arguments) = term {
+        let called = open.iter().rev().find(|def| def.name == *name && def.args.len() == arguments.len());
+        if called.is_some_and(|def| def.args.iter().any(|argument| !argument.starts_with('$'))) {
+            return Some((*name).to_owned());
+        }
+    }
+    if let Term::Def(defs, rest) = term {
+        for def in defs {
+            open.push(def);
+            let found = recursion(&def.body, open);
+            open.pop();
+            if found.is_some() {
+                return found;
+            }
+        }
+        return recursion(rest, open);
+    }
+    parts(term).into_iter().find_map(|part| recursion(part, open))
+}
+
+/// What a term is made of, definitions apart.
+fn parts<'t>(term: &'t Term<&'t str>) -> Vec<&'t Term<&'t str>> {
+    match term {
+        Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Var(_) | Term::Arr(None) | Term::Def(..) => {
+            Vec::new()
+        }
+        Term::Str(_, parts) => {
+            parts.iter().filter_map(|part| if let StrPart::Term(term) = part { Some(term) } else { None }).collect()
+        }
+        Term::Arr(Some(term)) | Term::Neg(term) | Term::Label(_, term) => vec![&**term],
+        Term::Obj(members) => members.iter().flat_map(|(name, value)| std::iter::once(name).chain(value)).collect(),
+        Term::BinOp(left, operator, right) => {
+            let pattern = if let BinaryOp::Pipe(Some(pattern)) = operator { of_pattern(pattern) } else { Vec::new() };
+            [vec![&**left], pattern, vec![&**right]].concat()
+        }
+        Term::Fold(_, source, pattern, steps) => {
+            [vec![&**source], of_pattern(pattern), steps.iter().collect()].concat()
+        }
+        Term::TryCatch(tried, caught) => std::iter::once(&**tried).chain(caught.as_deref()).collect(),
+        Term::IfThenElse(cases, otherwise) => {
+            cases.iter().flat_map(|(condition, then)| [condition, then]).chain(otherwise.as_deref()).collect()
+        }
+        Term::Call(_, arguments) => arguments.iter().collect(),
+        Term::Path(start, path) => {
+            let of_part = |part: &'t Part<Term<&'t str>>| match part {
+                Part::Index(index) => vec![index],
+                Part::Range(from, to) => from.iter().chain(to).collect(),
+            };
+            std::iter::once(&**start).chain(path.0.iter().flat_map(|(part, _)| of_part(part))).collect()
+        }
+    }
+}
+
+fn of_pattern<'t>(pattern: &'t Pattern<&'t str>) -> Vec<&'t Term<&'t str>> {
+    match pattern {
+        Pattern::Var(_) => Vec::new(),
+        Pattern::Arr(patterns) => patterns.iter().flat_map(of_pattern).collect(),
+        Pattern::Obj(members) => {
+            members.iter().flat_map(|(name, pattern)| std::iter::once(name).chain(of_pattern(pattern))).collect()
+        }
     }
 }
