@@ -36,7 +36,7 @@ enum Step {
     },
     Decompress,
     ExtractLogMessages,
-    DeAggregate(DeAggregate),
+    DeAggregate(Box<DeAggregate>),
     ExtractMetadata(Query),
     AppendDelimiter(Vec<u8>),
     /// Dynamic partitioning: the last step.
@@ -108,9 +108,10 @@ impl Chain {
                 Processor::AppendDelimiter { delimiter } => Step::AppendDelimiter(delimiter.clone().into_bytes()),
                 Processor::Decompress => Step::Decompress,
                 Processor::ExtractLogMessages => Step::ExtractLogMessages,
-                Processor::DeAggregate { delimiter } => {
-                    Step::DeAggregate(DeAggregate::new(delimiter.as_deref(), definition.partitioning.is_some()))
-                }
+                Processor::DeAggregate { delimiter } => Step::DeAggregate(Box::new(DeAggregate::new(
+                    delimiter.as_deref(),
+                    definition.partitioning.is_some(),
+                ))),
                 Processor::ExtractMetadata { query } => Step::ExtractMetadata(
                     Query::new(query, wanted(definition))
                         .map_err(|source| ChainError::Query { version: definition.version, source })?,

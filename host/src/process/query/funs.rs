@@ -106,7 +106,7 @@ fn ours() -> Vec<Filter<RunPtr<Kind>>> {
         ("length", v(0), |cv| bome(length(cv.1))),
         ("contains", v(1), |cv| unary(cv, |whole, part| contains(&whole, &part).map(Value::Bool))),
         ("has", v(1), |cv| unary(cv, has)),
-        ("indices", v(1), |cv| unary(cv, |whole, part| all_indices(whole, part))),
+        ("indices", v(1), |cv| unary(cv, all_indices)),
         ("bsearch", v(1), |cv| unary(cv, search)),
         ("ltrimstr", v(1), |cv| {
             unary(cv, |text, affix| Ok(trim(text, &affix, |text, affix| text.strip_prefix(affix))))
@@ -163,7 +163,7 @@ fn length(value: Value) -> Result<Value, Error> {
     Ok(match value {
         Value::Null => Value::Int(0),
         Value::Bool(_) => return Err(Error::typ(value, "value with a length")),
-        Value::Int(int) => int.checked_abs().map_or(Value::Float(9.223_372_036_854_775_808e18), Value::Int),
+        Value::Int(int) => int.checked_abs().map_or(Value::Float(-(i64::MIN as f64)), Value::Int),
         Value::Float(float) => Value::Float(float.abs()),
         Value::Text(text) => {
             meter::spend(text.len() / 64);

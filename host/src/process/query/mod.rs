@@ -5,7 +5,7 @@
 //! | `program` | compiles a program, and says what is wrong with it |
 //! | `extract` | runs it over records, and makes columns of what it says |
 //! | `meter` | what a run may use up |
-//! | `value`, `ops` | JSON with jq's rules |
+//! | `value`, `ops`, `reckon` | JSON with jq's rules |
 //! | `funs`, `regexes` | the functions |
 //!
 //! The language is that of the `jaq` crates: parser, compiler, interpreter and most functions. The values are ours, so that
@@ -19,13 +19,13 @@
 //! to 1 MiB or the record's length: sorting, escaping and formatting such texts takes milliseconds a call. A regular
 //! expression of the largest size takes microseconds a byte, and is counted as one step a byte.
 //!
-//! **Where it is not jq 1.6.** Numbers without a fraction are exact up to 64 bits. `if` may have no `else`. Left out are
-//! `now`, `env`, `$ENV`, `input`, `inputs`, `debug`, `stderr`, `halt`, `input_filename`, `$__loc__`, `import`, `include`,
-//! `ltrimstr`'s company of later versions is there (`trim`, `abs`, `pick`, …); `localtime` and `strflocaltime` are in UTC.
-//! `strptime` and `strftime` know the directives of `jiff`. Regular expressions have no look-around and no references
-//! back, and groups that took no part are left out of `captures`. `path(first(f))`, `limit` and their like take a negative
-//! count for none. Messages of errors that a program catches are worded otherwise. Duplicate names, `NaN` and numbers too
-//! large are as in jq; a record that is no UTF-8 fails.
+//! **Where it is not jq 1.6.** Numbers without a fraction are exact up to 64 bits. Left out are `now`, `env`, `$ENV`,
+//! `input`, `inputs`, `debug`, `stderr`, `halt`, `halt_error`, `input_filename`, `$__loc__`, `import` and `include`;
+//! `localtime` and `strflocaltime` are in UTC, and times beyond the year 9999 fail. `strptime` and `strftime` know the
+//! directives of `jiff`. Regular expressions have no look-around and no references back, and groups that took no part are
+//! left out of `captures`. Definitions that take filters do not call themselves. Messages of errors that a program catches
+//! are worded otherwise. A record that is no UTF-8, nests deeper than 128 or holds several documents fails. What later
+//! versions added is there (`trim`, `abs`, `pick`, `if` without `else`, …). The tests have the idioms.
 //!
 //! Refuses to answer differently for the same record: neither time nor place nor what was run before is asked.
 
@@ -34,6 +34,7 @@ mod funs;
 mod meter;
 mod ops;
 mod program;
+mod reckon;
 mod regexes;
 mod value;
 

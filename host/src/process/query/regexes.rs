@@ -23,9 +23,16 @@ const REMEMBERED: usize = 16;
 /// Steps of compiling one.
 const COMPILE_STEPS: usize = 500;
 
+/// An expression with its flags, and what was compiled of it.
+struct Known {
+    pattern: String,
+    flags: Flags,
+    regex: Rc<Regex>,
+}
+
 thread_local! {
-    /// By expression and flags. The thread lives for one batch.
-    static COMPILED: RefCell<Vec<((String, Flags), Rc<Regex>)>> = const { RefCell::new(Vec::new()) };
+    /// The thread lives for one batch.
+    static COMPILED: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Which parts of the text are wanted.
@@ -136,8 +143,8 @@ fn compiled(pattern: &str, flags: Flags) -> Result<Rc<Regex>, Error> {
     // Whether it is known already depends on the batch, and must not decide what becomes of a record.
     meter::spend(COMPILE_STEPS + pattern.len());
     COMPILED.with_borrow_mut(|known| {
-        if let Some((_, regex)) = known.iter().find(|((text, of), _)| text == pattern && *of == flags) {
-            return Ok(Rc::clone(regex));
+        if let Some(one) = known.iter().find(|one| one.pattern == pattern && one.flags == flags) {
+            return Ok(Rc::clone(&one.regex));
         }
         let regex = RegexBuilder::new(pattern)
             .case_insensitive(flags.ignores_case)
@@ -153,7 +160,7 @@ fn compiled(pattern: &str, flags: Flags) -> Result<Rc<Regex>, Error> {
         if known.len() == REMEMBERED {
             known.remove(0);
         }
-        known.push(((pattern.to_owned(), flags), Rc::clone(&regex)));
+        known.push(Known { pattern: pattern.to_owned(), flags, regex: Rc::clone(&regex) });
         Ok(regex)
     })
 }
