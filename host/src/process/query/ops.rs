@@ -59,7 +59,7 @@ impl FromIterator<Self> for Value {
             meter::allocate(SLOT);
             all.push(value);
         }
-        Self::array(all)
+        Self::counted(all)
     }
 }
 

@@ -54,18 +54,27 @@ impl Value {
     }
 
     pub(super) fn array(values: Vec<Self>) -> Self {
+        meter::allocate(SLOT * values.len());
+        Self::counted(values)
+    }
+
+    /// An array whose elements were counted as they came.
+    pub(super) fn counted(values: Vec<Self>) -> Self {
         let depth = 1 + values.iter().map(Self::depth).max().unwrap_or(0);
         meter::depth(depth);
         meter::spend(values.len());
-        meter::allocate(SLOT * values.len());
         Self::Array(Rc::new(Items { depth, values }))
     }
 
     pub(super) fn object(map: Map) -> Self {
+        meter::allocate(MEMBER * map.len());
+        Self::counted_members(map)
+    }
+
+    fn counted_members(map: Map) -> Self {
         let depth = 1 + map.values().map(Self::depth).max().unwrap_or(0);
         meter::depth(depth);
         meter::spend(map.len());
-        meter::allocate(MEMBER * map.len());
         Self::Object(Rc::new(Members { depth, map }))
     }
 
@@ -285,18 +294,42 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = elements.next_element()? {
+            meter::allocate(SLOT);
             values.push(value);
         }
-        Ok(Value::array(values))
+        Ok(Value::counted(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((name, value)) = members.next_entry::<String, Value>()? {
-            meter::allocate(name.len());
-            map.insert(name.into(), value);
+        while let Some((name, value)) = members.next_entry::<Name, Value>()? {
+            meter::allocate(MEMBER + name.0.len());
+            map.insert(name.0, value);
         }
-        Ok(Value::object(map))
+        Ok(Value::counted_members(map))
+    }
+}
+
+/// Name of a member, without a detour over a text that can grow.
+struct Name(Rc<str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameReader)
+    }
+}
+
+struct NameReader;
+
+impl Visitor<'_> for NameReader {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Name, E> {
+        Ok(Name(value.into()))
     }
 }
 
