@@ -23,7 +23,7 @@ use crate::deliver::client::Client;
 use crate::deliver::{self, Policy, opensearch};
 use crate::journal::{self, Journal, inspect};
 use crate::pipeline::{Parts, Pipeline, Stopped};
-use crate::process::{PluginHost, plugin};
+use crate::process::{self, PluginHost, plugin};
 use crate::runtime::{Clock, Random, SystemClock};
 use crate::spool::Spool;
 use crate::telemetry::Telemetry;
@@ -292,7 +292,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
             partitioning: |destination| name::partitioning(destination).map_err(|error| error.to_string()),
             time_zone: |zone| name::time_zone(zone).is_ok(),
         },
-        check_query: |_| Err("Processor type MetadataExtraction is not offered by this host.".to_owned()),
+        check_query: process::check_query,
         plaintext: settings.egress.plaintext,
         limits: api::Limits::default(),
     }

@@ -31,6 +31,11 @@ const WIRED: &[Feature] = &[
     Feature::Redshift,
     Feature::HttpEndpoint,
     Feature::Splunk,
+    Feature::SourceBackup,
+    Feature::Partitioning,
+    Feature::Decompression,
+    Feature::LogMessages,
+    Feature::DeAggregation,
     Feature::Zstd,
 ];
 
