@@ -7,6 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,7 +104,7 @@ impl Inner {
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("{number}.{EXTENSION}"));
-        let mut created = File::create_new(&path)?;
+        let mut created = OpenOptions::new().write(true).create_new(true).mode(OWN_FILE).open(&path)?;
         if let Err(error) = created.write_all(bytes) {
             fs::remove_file(&path)?;
             return Err(error);
@@ -146,6 +147,9 @@ impl Drop for SpoolFile {
 }
 
 const EXTENSION: &str = "spool";
+
+/// Records are nobody else's business.
+const OWN_FILE: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {

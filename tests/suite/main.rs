@@ -28,6 +28,7 @@ mod line_10_observability;
 mod line_11_words;
 mod line_12_hygiene;
 mod opensearch;
+mod partitions;
 mod plugin_author;
 mod power_cut;
 mod redshift;

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::fs;
 use std::io::{self, IoSlice, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -199,7 +199,9 @@ impl Storage for Disk {
 
     fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
         let path = self.path(name);
-        let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        let mut options = fs::OpenOptions::new();
+        // Definitions hold passwords, and records are nobody else's business.
+        let file = options.read(true).write(true).create_new(true).mode(OWN_FILE).open(&path)?;
         let reserved = match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(bytes),
             other => other.map_err(io::Error::from),
@@ -237,6 +239,9 @@ impl Storage for Disk {
 }
 
 const LOCK_NAME: &str = "LOCK";
+
+/// The host's user alone may read and write.
+const OWN_FILE: u32 = 0o600;
 
 /// Creates a directory with its missing ancestors, each made durable in its parent (row D6).
 fn create_directory(path: &Path) -> io::Result<()> {

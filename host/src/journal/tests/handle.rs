@@ -356,3 +356,15 @@ fn threads_find_what_one_finds() {
     assert_eq!(found(1), found(2));
     assert_eq!(found(1), found(7));
 }
+
+/// Definitions hold passwords: nobody but the host's user reads what is on disk.
+#[test]
+fn segments_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::new(folder.path().join("journal"));
+    let _lock = disk.lock().unwrap();
+    disk.create("one", 4096).unwrap();
+    let mode = std::fs::metadata(folder.path().join("journal/one")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

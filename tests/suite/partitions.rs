@@ -1,0 +1,146 @@
+//! Line 1 of the deliveries: dynamic partitions, the processors beside a plugin, and source records kept as they came,
+//! through the whole program.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use hydrant_tests::checker::read_bucket;
+use hydrant_tests::client::BUCKET;
+use hydrant_tests::host::{Host, Setup};
+use serde_json::{Value, json};
+
+/// What lies under each prefix: the key up to its last slash, and all bytes below it.
+fn found(host: &Host) -> BTreeMap<String, Vec<u8>> {
+    let mut found: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for object in read_bucket(&host.bucket()) {
+        let prefix = object.key.rsplit_once('/').map_or("", |(prefix, _)| prefix).to_owned();
+        found.entry(prefix).or_default().extend(object.body);
+    }
+    found
+}
+
+fn processor(kind: &str, parameters: &[(&str, &str)]) -> Value {
+    let parameter = |(name, value): &(&str, &str)| json!({"ParameterName": name, "ParameterValue": value});
+    json!({"Type": kind, "Parameters": parameters.iter().map(parameter).collect::<Vec<_>>()})
+}
+
+fn partitioned(processors: Value) -> Value {
+    json!({
+        "Prefix": "country=!{partitionKeyFromQuery:country}/",
+        "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+        "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+        "DynamicPartitioningConfiguration": {"Enabled": true},
+        "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
+    })
+}
+
+const QUERY: [(&str, &str); 2] = [("MetadataExtractionQuery", "{country: .country}"), ("JsonParsingEngine", "JQ-1.6")];
+
+/// Each record lies below the value of its key; one without a key, or with a hostile one, in the error output.
+#[tokio::test]
+async fn records_lie_below_their_keys() {
+    let mut host = Host::start(Setup::default()).await;
+    let client = host.client();
+    let processors = json!([
+        processor("RecordDeAggregation", &[("SubRecordType", "JSON")]),
+        processor("MetadataExtraction", &QUERY),
+        processor("AppendDelimiterToRecord", &[]),
+    ]);
+    client.create_stream("orders", partitioned(processors)).await;
+    client
+        .put(
+            "orders",
+            &[
+                br#"{"country":"FR","n":1}"#,
+                br#"{"country":"DE","n":2}{"country":"FR","n":3}"#,
+                br#"{"n":4}"#,
+                br#"{"country":"..","n":5}"#,
+                br#"{"country":["FR"],"n":6}"#,
+                b"no json",
+            ],
+        )
+        .await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let text = |prefix: &str| String::from_utf8(found[prefix].clone()).unwrap();
+    assert_eq!(text("country=FR"), "{\"country\":\"FR\",\"n\":1}\n{\"country\":\"FR\",\"n\":3}\n");
+    assert_eq!(text("country=DE"), "{\"country\":\"DE\",\"n\":2}\n");
+    let failed: Vec<Value> =
+        text("errors/processing-failed").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let codes: Vec<&str> = failed.iter().map(|line| line["errorCode"].as_str().unwrap()).collect();
+    assert_eq!(codes.len(), 4, "{failed:?}");
+    assert!(codes.iter().all(|code| *code == "DynamicPartitioning.MetadataExtractionFailed"), "{codes:?}");
+    assert_eq!(found.len(), 3, "{:?}", found.keys());
+}
+
+/// Partitioning can be switched off and on again on a live stream, and a kill in between loses nothing and repeats
+/// nothing: what was put before lies where it would have lain.
+#[tokio::test]
+async fn partitioning_is_switched_on_a_live_stream() {
+    let mut host = Host::start(Setup::default()).await;
+    let client = host.client();
+    client.create_stream("orders", partitioned(json!([processor("MetadataExtraction", &QUERY)]))).await;
+    client.put("orders", &[br#"{"country":"FR"}"#]).await;
+    let plain = json!({
+        "Prefix": "plain/", "ProcessingConfiguration": {"Enabled": false, "Processors": []},
+        "DynamicPartitioningConfiguration": {"Enabled": false},
+    });
+    let update = |version: &str, change: &Value| {
+        json!({
+            "DeliveryStreamName": "orders", "CurrentDeliveryStreamVersionId": version,
+            "DestinationId": "destinationId-000000000001", "ExtendedS3DestinationUpdate": change,
+        })
+    };
+    client.expect("UpdateDestination", &update("1", &plain)).await;
+    client.put("orders", &[br#"{"country":"DE"}"#]).await;
+    host.kill();
+    host.launch().await;
+    client.put("orders", &[br#"{"country":"IT"}"#]).await;
+    client.expect("UpdateDestination", &update("2", &partitioned(json!([processor("MetadataExtraction", &QUERY)])))).await;
+    client.put("orders", &[br#"{"country":"ES"}"#]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let plain: Vec<&Vec<u8>> =
+        found.iter().filter(|(prefix, _)| prefix.starts_with("plain/")).map(|(_, body)| body).collect();
+    assert_eq!(found["country=FR"], br#"{"country":"FR"}"#);
+    assert_eq!(found["country=ES"], br#"{"country":"ES"}"#);
+    assert_eq!(plain.into_iter().flatten().copied().collect::<Vec<u8>>(), br#"{"country":"DE"}{"country":"IT"}"#);
+}
+
+/// Source records are kept as they came, with the newline that Firehose lacks when it is asked for.
+#[tokio::test]
+async fn source_records_are_kept_as_they_came() {
+    let mut host = Host::start(Setup::default()).await;
+    let client = host.client();
+    let s3 = json!({
+        "RoleARN": "arn:aws:iam::000000000000:role/tests", "BucketARN": format!("arn:aws:s3:::{BUCKET}"),
+        "Prefix": "source/", "CompressionFormat": "UNCOMPRESSED",
+    });
+    let processors = json!([
+        processor("Decompression", &[("CompressionFormat", "GZIP")]),
+        processor("AppendDelimiterToRecord", &[]),
+        processor("Hydrant", &[("SourceBackupDelimiter", "|")]),
+    ]);
+    let destination = json!({
+        "Prefix": "data/", "ErrorOutputPrefix": "errors/", "S3BackupMode": "Enabled", "S3BackupConfiguration": s3,
+        "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
+    });
+    client.create_stream("logs", destination).await;
+    let gzip = |text: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(text).unwrap();
+        packed.finish().unwrap()
+    };
+    let (one, two) = (gzip(b"one"), gzip(b"two"));
+    client.put("logs", &[&one, b"not gzip", &two]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let below = |prefix: &str| -> Vec<u8> {
+        found.iter().filter(|(at, _)| at.starts_with(prefix)).flat_map(|(_, body)| body.clone()).collect()
+    };
+    assert_eq!(below("data/"), b"one\ntwo\n");
+    assert_eq!(below("source/"), [&one[..], b"|not gzip|", &two[..], b"|"].concat());
+    let failed: Value = serde_json::from_slice(&below("errors/decompression-failed/")).unwrap();
+    assert_eq!(failed["rawData"], "bm90IGd6aXA=");
+}
