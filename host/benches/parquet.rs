@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 const ROUNDS: usize = 3;
 
+const COUNTRIES: [&str; 3] = ["France", "Germany", "Japan"];
+
 /// Bytes of a record of workload W1.
 const RECORD_BYTES: usize = 256;
 
@@ -81,10 +83,10 @@ fn records(count: usize) -> Records {
     let mut payload = Vec::with_capacity(count * RECORD_BYTES);
     let mut ends = Vec::with_capacity(count);
     for order in 0..count {
-        let id = random.uuid();
-        let noise = id.as_u128();
+        let (id, noise) = (random.uuid(), random.next_u64());
         let record = json!({
             "order_id": order, "customer": noise % 50_000, "country": (["France", "Germany", "Japan"][order % 3]),
+            "order_id": order, "customer": noise % 50_000, "country": COUNTRIES[order % 3],
             "session": id.to_string(), "price": format!("{}.{:02}", noise % 900, noise % 100),
             "quantity": noise % 12, "express": order % 5 == 0, "ordered_at": format!("2024-02-{:02} 12:{:02}:{:02}", order % 28 + 1, order % 60, order % 59),
             "tags": ["web", "new"],

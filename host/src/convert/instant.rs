@@ -126,7 +126,7 @@ fn floating(text: &str) -> Option<i64> {
     let seconds: f64 = text.parse().ok()?;
     let whole = seconds.trunc();
     // Beyond the range anyway; within, the conversions below are exact or rounded.
-    if !(whole.abs() < 1e11) {
+    if !whole.is_finite() || whole.abs() >= 1e11 {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "below 10^11, as was just checked")]
