@@ -47,7 +47,7 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
     while at < seal.end {
         let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
         let chain = history.chain(&epoch, context).await?;
-        let batches = match context.journal.read(seal.stream, at, READ_BYTES).await {
+        let batches = match context.journal.read(seal.stream, at, chain.most_bytes(READ_BYTES)).await {
             Ok(batches) => batches,
             Err(ReadError::Lost { end, .. }) => {
                 tracing::error!(stream = %seal.stream, from = at, end, "records of a sealed batch are damaged on disk; the rest is delivered");
@@ -56,7 +56,7 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
             }
             Err(other) => return Err(other.into()),
         };
-        let Some(batch) = join(batches).map(|batch| slice(&batch, at..until.min(seal.end))) else {
+        let Some(batch) = join(batches).map(|batch| shorten(&slice(&batch, at..until.min(seal.end)), &chain)) else {
             return Err(ReplayError::NoEpoch(at));
         };
         let (next, aside) = (batch.end(), history.aside(batch.first..batch.end()));
@@ -106,6 +106,13 @@ pub(crate) fn slice(batch: &Batch, range: Range<Sequence>) -> Batch {
         arrived_ms: batch.arrived_ms[from..to].to_vec(),
         records: batch.records.slice(from..to),
     }
+}
+
+/// The first records of `batch` that `chain` takes at once; always one.
+pub(crate) fn shorten(batch: &Batch, chain: &crate::process::Chain) -> Batch {
+    let most = chain.most_bytes(READ_BYTES.max(batch.records.payload().len()));
+    let count = batch.records.ends().partition_point(|&end| end as usize <= most).max(1);
+    slice(batch, batch.first..batch.first + count as u64)
 }
 
 /// Consecutive batches as one; nothing is copied when there is only one.

@@ -282,7 +282,7 @@ impl Runner {
                 let pause = self.guard.pause(self.context.elapsed_ms());
                 return Ok(Ahead::LookAgain(pause.unwrap_or(LOOK_FOR_CODE)));
             };
-            let Some(batch) = self.read(until, chain.runs_plugins()).await? else { continue };
+            let Some(batch) = self.read(until, &chain).await? else { continue };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
                 self.accept(chain.apply(batch)).await?;
@@ -296,12 +296,12 @@ impl Runner {
     }
 
     /// The next batch, ending before `until`; none when the range is damaged on disk and was skipped.
-    async fn read(&mut self, until: Sequence, runs_plugins: bool) -> Result<Option<Batch>, RunnerError> {
-        match self.context.journal.read(self.stream, self.position, replay::READ_BYTES).await {
+    async fn read(&mut self, until: Sequence, chain: &Chain) -> Result<Option<Batch>, RunnerError> {
+        match self.context.journal.read(self.stream, self.position, chain.most_bytes(replay::READ_BYTES)).await {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
-                match batch {
-                    Some(batch) if self.is_suspect() && runs_plugins => self.suspect(batch).await.map(Some),
+                match batch.map(|batch| replay::shorten(&batch, chain)) {
+                    Some(batch) if self.is_suspect() && chain.runs_plugins() => self.suspect(batch).await.map(Some),
                     other => Ok(other),
                 }
             }
