@@ -85,7 +85,6 @@ fn records(count: usize) -> Records {
     for order in 0..count {
         let (id, noise) = (random.uuid(), random.next_u64());
         let record = json!({
-            "order_id": order, "customer": noise % 50_000, "country": (["France", "Germany", "Japan"][order % 3]),
             "order_id": order, "customer": noise % 50_000, "country": COUNTRIES[order % 3],
             "session": id.to_string(), "price": format!("{}.{:02}", noise % 900, noise % 100),
             "quantity": noise % 12, "express": order % 5 == 0, "ordered_at": format!("2024-02-{:02} 12:{:02}:{:02}", order % 28 + 1, order % 60, order % 59),

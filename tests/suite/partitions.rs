@@ -97,7 +97,9 @@ async fn partitioning_is_switched_on_a_live_stream() {
     host.kill();
     host.launch().await;
     client.put("orders", &[br#"{"country":"IT"}"#]).await;
-    client.expect("UpdateDestination", &update("2", &partitioned(json!([processor("MetadataExtraction", &QUERY)])))).await;
+    client
+        .expect("UpdateDestination", &update("2", &partitioned(json!([processor("MetadataExtraction", &QUERY)]))))
+        .await;
     client.put("orders", &[br#"{"country":"ES"}"#]).await;
     assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
     let found = found(&host);

@@ -3,6 +3,7 @@
 mod breakers;
 mod canaries;
 mod power_cuts;
+mod processors;
 mod replays;
 mod rows;
 
