@@ -1,6 +1,5 @@
 //! Line 1 of the deliveries: dynamic partitions, the processors beside a plugin, and source records kept as they came,
 //! through the whole program.
-#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
