@@ -34,8 +34,9 @@ const ATTEMPTS_IN_MEMORY: u32 = 3;
 /// Tells the error output of a batch from the batch: leaves the bits alone that say what kind of uuid it is.
 const FAILURES_OF: u128 = 0x6661_696c_7572_0000_0000_6f66_6261_7463;
 
-/// What codes of failures begin with that S3 is the cause of.
-const STAGING: &str = "S3.";
+/// What codes of failures begin with that say that an object is staged and was not loaded. Only these may end in giving
+/// it up: whatever else went wrong, the object may be nowhere.
+const LOADING: &str = "Redshift.";
 
 /// A sealed batch and everything its delivery needs.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl Delivery {
     /// A destination that takes objects and may be given up.
     async fn object_until_done(&mut self) -> Lost {
         let mut ladder = Ladder::new();
-        let mut staging_attempts = 0;
+        let mut attempts_before = 0;
         let mut held: Option<(Object, Share)> = None;
         loop {
             let (object, share) = match held.take() {
@@ -169,14 +170,14 @@ impl Delivery {
                 Err(error) => Err(repeated(error)),
             };
             let failure = outcome.as_ref().err().map(repeated);
-            if let Some(failure) = failure.as_ref().filter(|failure| failure.code.starts_with(STAGING)) {
-                // What is not staged is nowhere yet: it is never given up.
-                staging_attempts += 1;
-                if staging_attempts < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
+            if let Some(failure) = failure.as_ref().filter(|failure| !failure.code.starts_with(LOADING)) {
+                // Nothing says that it is staged, so it may be nowhere yet: it is never given up.
+                attempts_before += 1;
+                if attempts_before < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
                     held = Some((object, share));
                 }
                 self.metrics.delivery_retries.inc();
-                self.pause(staging_attempts, failure, None).await;
+                self.pause(attempts_before, failure, None).await;
                 continue;
             }
             match ladder.learn(1, outcome.as_ref().cloned(), Instant::now(), retry) {

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod canaries;
+mod objects;
 mod power_cuts;
 mod processors;
 mod replays;
@@ -17,8 +18,8 @@ use bytes::Bytes;
 use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
 use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
-use crate::deliver::Verdict;
 use crate::deliver::testing::{Bulk, Memory};
+use crate::deliver::{Connector, Verdict};
 use crate::journal::sim::SimDisk;
 use crate::journal::{Disk, Journal, Recovered, Settings, Storage};
 use crate::process::{PluginHost, plugin};
@@ -110,10 +111,21 @@ fn start_beside(
     destination: &Arc<Memory>,
     memory_bytes: usize,
 ) -> Pipeline {
+    start_through(Arc::new(bulk.clone()), spool, storage, plugins, telemetry, destination, memory_bytes)
+}
+
+fn start_through(
+    connector: Arc<dyn Connector>,
+    spool: Spool,
+    storage: Arc<dyn Storage>,
+    plugins: Arc<PluginHost>,
+    telemetry: Arc<Telemetry>,
+    destination: &Arc<Memory>,
+    memory_bytes: usize,
+) -> Pipeline {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
     let (journal, recovered) = open(storage, &telemetry);
     let destination = destination.clone();
-    let connector = Arc::new(bulk.clone());
     Pipeline::start(Parts {
         journal,
         recovered,
