@@ -2,7 +2,7 @@
 //!
 //! `DIGEST-ENGINE.cwasm` and, beside it, `.b3`: BLAKE3 over name and content with a key that only this folder's owner can
 //! read, because loading compiled code means trusting it. The check is what a start from here costs most, hence a hash
-//! that takes a third of SHA-256's time. Refuses to give out what the code does not fit, and to be missed: whatever is
+//! that is quicker than SHA-256. Refuses to give out what the code does not fit, and to be missed: whatever is
 //! wrong with a copy, it is compiled again.
 
 use std::collections::BTreeSet;
