@@ -19,6 +19,7 @@ use crate::api;
 use crate::batch::name;
 use crate::cli::{Host, Journals, PluginLimits};
 use crate::config::{self, S3Endpoint, Settings};
+use crate::convert;
 use crate::deliver::client::Client;
 use crate::deliver::{self, Policy, opensearch};
 use crate::journal::{self, Journal, inspect};
@@ -91,6 +92,7 @@ impl Host for App {
             recovered,
             plugins: Arc::clone(&plugins),
             destination: Arc::clone(&delivery.destination),
+            catalog: catalog(&settings).await?,
             connector: Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
@@ -330,6 +332,19 @@ async fn outlets(
         plaintext: egress.plaintext,
         ca_pem: ca_pem(settings)?,
         signing: opensearch::Signing { provider, region: settings.region.clone(), clock: Arc::clone(clock) },
+    })
+}
+
+/// Where tables of format conversion are looked up.
+async fn catalog(settings: &Settings) -> anyhow::Result<Option<convert::Catalog>> {
+    Ok(match &settings.catalog {
+        None => None,
+        Some(config::Catalog::Directory(folder)) => Some(convert::Catalog::Directory(folder.clone())),
+        Some(config::Catalog::Endpoint(endpoint)) => {
+            let provider =
+                deliver::identity(&settings.region).await.context("the AWS SDK has no chain of credentials")?;
+            Some(convert::Catalog::Glue(convert::Glue::new(endpoint, provider)))
+        }
     })
 }
 

@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::convert::Catalog;
 use crate::deliver::{Connector, Destination, Policy};
 use crate::journal::{self, Journal};
 use crate::process::PluginHost;
@@ -54,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) plugins: Arc<PluginHost>,
     /// Where objects go.
     pub(crate) destination: Arc<dyn Destination>,
+    /// Where tables of format conversion are looked up.
+    pub(crate) catalog: Option<Catalog>,
     /// Opens what else a stream may deliver to.
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) backoff: Policy,
@@ -96,6 +99,8 @@ pub struct Parts {
     pub plugins: Arc<PluginHost>,
     /// Where objects go.
     pub destination: Arc<dyn Destination>,
+    /// Where tables of format conversion are looked up, if anywhere.
+    pub catalog: Option<Catalog>,
     /// Opens destinations other than S3.
     pub connector: Arc<dyn Connector>,
     /// Memory for everything between journal and destination, bytes.
@@ -138,6 +143,7 @@ impl Pipeline {
             journal: parts.journal,
             plugins: parts.plugins,
             destination: parts.destination,
+            catalog: parts.catalog,
             connector: parts.connector,
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),

@@ -1,5 +1,6 @@
 //! Line 1 of the deliveries: dynamic partitions, the processors beside a plugin, and source records kept as they came,
 //! through the whole program.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -146,4 +147,57 @@ async fn source_records_are_kept_as_they_came() {
     assert_eq!(below("source/"), [&one[..], b"|not gzip|", &two[..], b"|"].concat());
     let failed: Value = serde_json::from_slice(&below("errors/decompression-failed/")).unwrap();
     assert_eq!(failed["rawData"], "bm90IGd6aXA=");
+}
+
+/// Line 3: records become columns by the table of a catalogue; what does not fit the table is in the error output alone.
+#[tokio::test]
+async fn records_become_columns() {
+    let mut host = Host::prepare(Setup::default());
+    let catalog = host.folder().join("catalog/shop");
+    std::fs::create_dir_all(&catalog).unwrap();
+    let columns = json!([{"Name": "id", "Type": "int"}, {"Name": "item", "Type": "string"}]);
+    let table = json!({"Table": {"Name": "orders", "StorageDescriptor": {"Columns": columns}}});
+    std::fs::write(catalog.join("orders.json"), table.to_string()).unwrap();
+    let text = std::fs::read_to_string(host.config()).unwrap();
+    let folder = host.folder().join("catalog");
+    std::fs::write(host.config(), format!("{text}\n[catalog]\ndir = {folder:?}\n")).unwrap();
+    host.launch().await;
+    let client = host.client();
+    let conversion = |table: &str| {
+        json!({
+            "SchemaConfiguration": {
+                "RoleARN": "arn:aws:iam::000000000000:role/tests", "DatabaseName": "shop", "TableName": table,
+            },
+            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
+        })
+    };
+    let destination = |table: &str| {
+        json!({
+            "Prefix": "data/", "ErrorOutputPrefix": "errors/", "DataFormatConversionConfiguration": conversion(table),
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+        })
+    };
+    let mut missing = destination("nobody");
+    missing["RoleARN"] = json!("arn:aws:iam::000000000000:role/tests");
+    missing["BucketARN"] = json!(format!("arn:aws:s3:::{BUCKET}"));
+    let input = json!({"DeliveryStreamName": "none", "ExtendedS3DestinationConfiguration": missing});
+    let refused = client.call("CreateDeliveryStream", &input).await.unwrap();
+    assert_eq!(refused.status.as_u16(), 400);
+    assert!(refused.message().contains("table/database could not be found"), "{}", refused.message());
+    client.create_stream("orders", destination("orders")).await;
+    client.put("orders", &[br#"{"id":1,"item":"screw"}"#, b"no json", br#"{"id":"x"}"#, br#"{"ID":2}"#]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let below = |prefix: &str| -> Vec<u8> {
+        found.iter().filter(|(at, _)| at.starts_with(prefix)).flat_map(|(_, body)| body.clone()).collect()
+    };
+    let columns = below("data/");
+    assert!(columns.starts_with(b"PAR1") && columns.ends_with(b"PAR1"), "{} bytes", columns.len());
+    let failed = String::from_utf8(below("errors/format-conversion-failed/")).unwrap();
+    let codes: Vec<String> = failed
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["lastErrorCode"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(codes, ["DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"]);
 }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 
 use crate::api::{Backend, ControlError, Refusal, StreamHandle};
+use crate::convert::{Plan, Public};
 use crate::definition::Definition;
 use crate::deliver::Verdict;
 use crate::journal::{AppendError, StreamState};
@@ -17,6 +19,9 @@ use crate::telemetry::Telemetry;
 
 use super::Context;
 use super::streams::Streams;
+
+/// Longest time to look a table up: creations and updates of other streams wait meanwhile.
+const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// The running host as the API sees it.
 #[derive(Debug)]
@@ -56,22 +61,22 @@ impl Backend for PipelineBackend {
         Ok(first)
     }
 
-    async fn create(&self, definition: Definition) -> Result<(), ControlError> {
+    async fn create(&self, mut definition: Definition) -> Result<(), ControlError> {
         let _one_at_a_time = self.changing.lock().await;
         if self.streams.find(&definition.account_id, &definition.name).is_some() {
             return Err(ControlError::Exists);
         }
-        self.prepare(&definition).await?;
+        self.prepare(&mut definition).await?;
         let id = self.context.journal.create_stream(definition.clone()).await.map_err(unavailable)?;
         let state = empty(id, definition);
         self.streams.start(&self.context, state, true, &self.telemetry, &self.draining);
         Ok(())
     }
 
-    async fn update(&self, definition: Definition) -> Result<(), ControlError> {
+    async fn update(&self, mut definition: Definition) -> Result<(), ControlError> {
         let _one_at_a_time = self.changing.lock().await;
         let running = self.streams.find(&definition.account_id, &definition.name).ok_or(ControlError::NotFound)?;
-        self.prepare(&definition).await?;
+        self.prepare(&mut definition).await?;
         self.context.journal.update_stream(running.handle().id, definition.clone()).await.map_err(unavailable)?;
         running.update(definition);
         Ok(())
@@ -93,12 +98,39 @@ impl Backend for PipelineBackend {
 impl PipelineBackend {
     /// Makes the bucket ready where the destination owns its buckets. Elsewhere a bucket that is not there yet is no
     /// reason to refuse a stream: deliveries wait for it.
-    async fn prepare(&self, definition: &Definition) -> Result<(), ControlError> {
-        let bucket = &definition.s3.bucket;
-        self.context.destination.prepare(bucket).await.map_err(|error| match error.verdict {
-            Verdict::Reject => ControlError::Refused(error.to_string()),
-            Verdict::Retry(_) | Verdict::Stop => ControlError::Unavailable(error.to_string()),
-        })
+    /// Looks the table of a conversion up and pins it: a replay converts by what was there when the stream was asked for.
+    async fn prepare(&self, definition: &mut Definition) -> Result<(), ControlError> {
+        self.pin_table(definition).await?;
+        let buckets = [Some(&definition.s3), definition.source_backup.as_ref().map(|backup| &backup.s3)];
+        for s3 in buckets.into_iter().flatten() {
+            self.context.destination.prepare(&s3.bucket).await.map_err(|error| match error.verdict {
+                Verdict::Reject => ControlError::Refused(error.to_string()),
+                Verdict::Retry(_) | Verdict::Stop => ControlError::Unavailable(error.to_string()),
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn pin_table(&self, definition: &mut Definition) -> Result<(), ControlError> {
+        let Some(conversion) = &mut definition.conversion else { return Ok(()) };
+        let Some(catalog) = &self.context.catalog else {
+            let text = "This host has no catalog of tables: set catalog.dir or catalog.endpoint.";
+            return Err(ControlError::Refused(text.to_owned()));
+        };
+        // The fourth part of an ARN is its region.
+        let region = definition.arn.split(':').nth(3).unwrap_or_default();
+        let now_ms = self.context.clock.now_ms();
+        let looking = catalog.resolve(&conversion.schema, region, &definition.account_id, now_ms);
+        let unavailable = |text: String| ControlError::Unavailable(format!("the catalog of tables: {text}"));
+        let found = tokio::time::timeout(LOOK_UP, looking).await.map_err(|_| unavailable("no answer".to_owned()))?;
+        let found = found.map_err(|error| match error.public() {
+            Public::InvalidArgument(text) => ControlError::Refused(text),
+            Public::Unavailable => unavailable(format!("{:#}", anyhow::Error::from(error))),
+        })?;
+        conversion.resolved = Some(found);
+        Plan::new(conversion)
+            .map(drop)
+            .map_err(|error| ControlError::Refused(format!("{:#}.", anyhow::Error::from(error))))
     }
 }
 

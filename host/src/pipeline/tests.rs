@@ -131,6 +131,7 @@ fn start_through(
         recovered,
         plugins,
         destination,
+        catalog: None,
         connector,
         memory_bytes,
         spool,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::de_aggregate::DeAggregate;
 use super::flow::{Blamed, Flow};
 use super::query::{Query, QueryError};
-use super::step::BATCH_BYTES;
+use super::step::{self, BATCH_BYTES};
 use super::{columns, decompress, delimiter, log_messages, partition};
+use crate::convert::{self, Plan, PlanError};
 use crate::definition::{Definition, KeySource, Partitioning, Processor};
 use crate::process::plugin::{LoadError, Made, Plugin, PluginHost, StoreError};
 use crate::record::{Batch, Epoch, PluginVersion, Records, StandIn, Transformed};
@@ -39,6 +40,8 @@ enum Step {
     DeAggregate(Box<DeAggregate>),
     ExtractMetadata(Query),
     AppendDelimiter(Vec<u8>),
+    /// Format conversion: whether each record can be converted when its object is written.
+    Convert(Box<Plan>),
     /// Dynamic partitioning: the last step.
     Partition(Partitioning),
 }
@@ -57,6 +60,15 @@ pub enum ChainError {
         /// Why.
         #[source]
         source: QueryError,
+    },
+    /// What the definition pins of its table cannot be converted to, though it was checked.
+    #[error("the format conversion of definition version {version} cannot be done")]
+    Conversion {
+        /// Of the definition.
+        version: u32,
+        /// Why.
+        #[source]
+        source: PlanError,
     },
     /// No copy of that version is left.
     #[error("plugin {name} ({digest}) is missing")]
@@ -138,6 +150,11 @@ impl Chain {
         if versions.next().is_some() {
             return Err(ChainError::Epoch(definition.version));
         }
+        if let Some(conversion) = &definition.conversion {
+            let plan = Plan::new(conversion);
+            let plan = plan.map_err(|source| ChainError::Conversion { version: definition.version, source })?;
+            steps.push(Step::Convert(Box::new(plan)));
+        }
         steps.extend(definition.partitioning.clone().map(Step::Partition));
         let source = definition.source_backup.as_ref().map(|backup| backup.delimiter.clone().into_bytes());
         Ok(Self { stream: definition.name.clone(), steps, source })
@@ -210,6 +227,10 @@ impl Chain {
             }
             Step::AppendDelimiter(delimiter) if delimiter.is_empty() => {}
             Step::AppendDelimiter(delimiter) => flow.appended(delimiter::append(flow.records(), delimiter)),
+            Step::Convert(plan) => {
+                let failures = convert::check(plan, flow.records());
+                flow.sifted(failures.into_iter().map(|(at, failure)| (step::index(at), failure.into())).collect());
+            }
             Step::Partition(partitioning) => flow.sifted(partition::check(flow.records(), partitioning)),
         }
     }

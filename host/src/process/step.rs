@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use crate::convert::Failure;
 use crate::record::{ErrorOutput, Origins, Records};
 
 /// Most bytes that decompression may make of one batch. The pipeline hands out batches that stay below it even where every
@@ -26,6 +27,12 @@ impl Fault {
     /// A record that ends in `processing-failed`, however often it is run.
     pub(super) fn failed(code: &'static str, message: impl Into<String>) -> Self {
         Self { output: ErrorOutput::ProcessingFailed, code, message: message.into(), is_repeatable: true }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(Failure { code, message }: Failure) -> Self {
+        Self { output: ErrorOutput::FormatConversionFailed, code, message, is_repeatable: true }
     }
 }
 

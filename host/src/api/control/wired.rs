@@ -33,6 +33,7 @@ const WIRED: &[Feature] = &[
     Feature::Splunk,
     Feature::SourceBackup,
     Feature::Partitioning,
+    Feature::Conversion,
     Feature::Decompression,
     Feature::LogMessages,
     Feature::DeAggregation,
