@@ -8,7 +8,7 @@ use super::schema::{Field, MOST_DEPTH, MOST_TYPE_BYTES, Type};
 /// What is wrong with a type expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TypeError {
-    /// It is longer than [`MOST_TYPE_BYTES`].
+    /// It is longer than `MOST_TYPE_BYTES`.
     #[error("type of {0} bytes: at most 131072 are legal")]
     Long(usize),
     /// It is deeper than [`MOST_DEPTH`].
