@@ -43,7 +43,10 @@ impl SearchNode {
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let mut last_words = String::new();
         for _ in 0..START_ATTEMPTS {
-            let folder = tempfile::tempdir_in(build_folder().join("peers")).expect("the build directory is writable");
+            // The first peer of a fresh machine finds no folder.
+            let peers = build_folder().join("peers");
+            std::fs::create_dir_all(&peers).expect("the build directory is writable");
+            let folder = tempfile::tempdir_in(peers).expect("the build directory is writable");
             let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let mut node = Self { address: free_address(), settings, process: None, folder };
             if node.is_up_after_launch() {
