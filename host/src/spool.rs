@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,12 +93,8 @@ impl Spool {
 impl Inner {
     fn write(self: &Arc<Self>, file: &mut Option<SpoolFile>, bytes: &[u8]) -> io::Result<()> {
         if let Some(known) = file {
-            let mut opened = OpenOptions::new().append(true).open(&known.path)?;
-            if let Err(error) = opened.write_all(bytes) {
-                // What was written of it is not part of the file.
-                opened.set_len(known.bytes)?;
-                return Err(error);
-            }
+            // At its end as it is known: what an earlier attempt left behind it is written over.
+            OpenOptions::new().write(true).open(&known.path)?.write_all_at(bytes, known.bytes)?;
             known.bytes += bytes.len() as u64;
             return Ok(());
         }
@@ -182,6 +178,18 @@ mod tests {
         fs::remove_dir_all(folder.path()).unwrap();
         assert!(matches!(spool.append(&mut None, b"x"), Err(SpoolError::Io(_))));
         assert_eq!(spool.used_bytes(), 0);
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_no_part_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 100).unwrap();
+        let mut file = None;
+        spool.append(&mut file, b"abc").unwrap();
+        let path = file.as_ref().unwrap().path.clone();
+        OpenOptions::new().append(true).open(path).unwrap().write_all(b"torn").unwrap();
+        spool.append(&mut file, b"de").unwrap();
+        assert_eq!(file.unwrap().read_with(b"f").unwrap(), b"abcdef");
     }
 
     #[test]

@@ -277,7 +277,8 @@ impl Delivery {
         let rejected = ladder.rejected(&documents.rows, &template, names);
         let lost =
             Lost { records: rejected.len() as u64, bytes: rejected.iter().map(|one| one.data.len() as u64).sum() };
-        tracing::warn!(stream = %self.seal.stream, records = lost.records, code = %rejected[0].code, "records were not taken by the destination; they go to the error output");
+        let code = rejected.first().map_or("", |one| &*one.code);
+        tracing::warn!(stream = %self.seal.stream, records = lost.records, code, "records were not taken by the destination; they go to the error output");
         let object = self.until_made(|| self.failures(template.output, rejected.clone())).await;
         self.put_at_last(&object).await;
         lost
@@ -344,8 +345,10 @@ impl Delivery {
         let (content, share, _) = self.content().await;
         match content {
             Content::Rows(rows) => (rows, share),
-            // No other content is sealed for a destination that takes rows.
-            Content::Records(_) | Content::Spilled { .. } | Content::Rejected(_) => (Rows::default(), share),
+            // No other content is sealed for a destination that takes rows; should it be, it waits and is not lost.
+            Content::Records(_) | Content::Spilled { .. } | Content::Rejected(_) => {
+                (self.until_made(|| async { Err(PrepareError::Rows) }).await, share)
+            }
         }
     }
 
@@ -432,6 +435,8 @@ enum PrepareError {
     Encode(#[from] encode::EncodeError),
     #[error("definition version {0} is gone")]
     Definition(u32),
+    #[error("it holds no rows, and its destination takes nothing else")]
+    Rows,
     #[error("it cannot be named")]
     Name(#[from] NameError),
     #[error(transparent)]

@@ -22,6 +22,8 @@ const MESSAGE_BYTES: usize = 1024;
 pub(crate) struct Ladder {
     /// Indexes of the rows still to be delivered, rising; none before the first attempt: all of them.
     outstanding: Option<Vec<usize>>,
+    /// Rows of the batch.
+    count: Option<usize>,
     /// Rows that will not be delivered, and why.
     lost: BTreeMap<usize, Reason>,
     attempts: u32,
@@ -47,7 +49,7 @@ pub(crate) enum Next {
 
 impl Ladder {
     pub(crate) fn new() -> Self {
-        Self { outstanding: None, lost: BTreeMap::new(), attempts: 0, first_failure: None }
+        Self { outstanding: None, count: None, lost: BTreeMap::new(), attempts: 0, first_failure: None }
     }
 
     /// Attempts so far.
@@ -55,8 +57,13 @@ impl Ladder {
         self.attempts
     }
 
-    /// The rows of the whole batch that are to be sent now.
-    pub(crate) fn outstanding(&self, rows: Rows) -> Rows {
+    /// The rows of the whole batch that are to be sent now. A batch that was made again and has another number of rows is
+    /// not the one that indexes were of: all of it is sent, for twice is better than never.
+    pub(crate) fn outstanding(&mut self, rows: Rows) -> Rows {
+        if self.count.replace(rows.len()).is_some_and(|count| count != rows.len()) {
+            self.outstanding = None;
+            self.lost.clear();
+        }
         match &self.outstanding {
             Some(indexes) => rows.select(indexes),
             None => rows,
@@ -206,6 +213,17 @@ mod tests {
         let lost = ladder.rejected(&rows(5), &template(), |at| vec![("id", at.to_string())]);
         assert_eq!(lost.iter().map(|one| (one.sequence, one.attempts)).collect::<Vec<_>>(), [(101, 2), (102, 1)]);
         assert_eq!(lost[0].names, [("id", "1".to_owned())]);
+    }
+
+    /// A batch that came out differently is sent whole: nothing of it counts as delivered.
+    #[tokio::test]
+    async fn another_batch_begins_anew() {
+        let mut ladder = Ladder::new();
+        assert_eq!(ladder.outstanding(rows(5)).len(), 5);
+        let receipt = Receipt { again: vec![postponed(4)], refused: vec![refused(2)] };
+        assert_eq!(ladder.learn(5, Ok(receipt), Instant::now(), RETRY), Next::Again(RETRY));
+        assert_eq!(ladder.outstanding(rows(3)).sequences, [100, 101, 102]);
+        assert!(!ladder.has_lost());
     }
 
     #[tokio::test]

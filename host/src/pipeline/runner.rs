@@ -510,7 +510,7 @@ impl Runner {
     /// Gives memory back when the budget is over and this stream holds more than its share.
     async fn relieve(&mut self) -> Result<(), RunnerError> {
         while self.context.budget.is_over() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() {
-            if !self.spill().await {
+            if !self.spill().await? {
                 let cut = self.accumulator.cut_largest();
                 return self.seal_all(cut).await;
             }
@@ -521,26 +521,24 @@ impl Runner {
 
     /// Writes the records of the largest buffer to the spool, so that its object becomes as large as was asked for. False
     /// when there is nothing to write, or no room.
-    async fn spill(&mut self) -> bool {
-        let Some((partition, records, mut file)) = self.accumulator.take_spill() else { return false };
+    async fn spill(&mut self) -> Result<bool, RunnerError> {
+        let Some((partition, records, mut file)) = self.accumulator.take_spill() else { return Ok(false) };
         let spool = self.context.spool.clone();
         let writing = tokio::task::spawn_blocking(move || {
             let written = spool.append(&mut file, &records);
             (records, file, written)
         });
-        let Ok((records, file, written)) = writing.await else {
-            // The runtime is stopping; the journal has the records.
-            return false;
-        };
+        // Whoever ends with the records in hand must not leave a buffer behind that would be sealed without them.
+        let (records, file, written) = writing.await.map_err(|_panicked| work::Gone)?;
         match written {
             Ok(()) => {
                 self.accumulator.put_spill(&partition, Vec::new(), file);
-                true
+                Ok(true)
             }
             Err(error) => {
                 tracing::warn!(stream = %self.definition.name, %error, "a batch cannot be spilled to disk and is cut early");
                 self.accumulator.put_spill(&partition, records, file);
-                false
+                Ok(false)
             }
         }
     }

@@ -45,7 +45,7 @@ impl SearchNode {
         for _ in 0..START_ATTEMPTS {
             // The first peer of a fresh machine finds no folder.
             let peers = build_folder().join("peers");
-            std::fs::create_dir_all(&peers).expect("the build directory is writable");
+            fs::create_dir_all(&peers).expect("the build directory is writable");
             let folder = tempfile::tempdir_in(peers).expect("the build directory is writable");
             let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let mut node = Self { address: free_address(), settings, process: None, folder };
