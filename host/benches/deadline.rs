@@ -32,7 +32,7 @@ type Attack = (&'static str, &'static [(&'static str, &'static str)], Duration, 
 const ATTACKS: [Attack; 6] = [
     ("loop", &[("do", "spin")], SOON, 1_000),
     ("loop of bulk operations, 8 MiB", &[("do", "spin-bulk")], SOON, 1_000),
-    // What cannot be interrupted: one operation over as much as an instance may have.
+    // One instruction over nearly as much as an instance may have.
     ("loop of bulk operations, 240 MiB", &[("do", "spin-bulk"), ("bytes", "251658240")], SOON, 200),
     ("recursion that works", &[("do", "spin-deep")], SOON, 1_000),
     ("loop while being configured", &[("do", "configure-spin")], SOON, 1_000),

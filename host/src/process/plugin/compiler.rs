@@ -86,8 +86,12 @@ fn engine_name(sandbox: &Sandbox) -> String {
     let mut hasher = DefaultHasher::new();
     sandbox.engine.precompile_compatibility_hash().hash(&mut hasher);
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    IN_PIECES.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
+
+/// What is done to a component before it is compiled: whoever changes that changes this.
+const IN_PIECES: u32 = 1;
 
 #[expect(unsafe_code, reason = "loading code means trusting it: the cache checked that this host wrote the file")]
 fn load(sandbox: &Sandbox, path: &Path) -> wasmtime::Result<Component> {

@@ -13,8 +13,9 @@ use super::engine::{EngineError, Sandbox};
 use super::fault::Fault;
 use super::instance::{Host, contain};
 use super::needs::{self, Capability, Needs};
+use super::pieces::in_pieces;
 use super::settings::Limits;
-use super::{adapter, wasi};
+use super::{adapter, sections, wasi};
 
 /// A component ready to be instantiated, whatever plugins it is.
 pub(super) struct Compiled {
@@ -157,7 +158,7 @@ pub(super) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError>
 pub(super) fn code_of(sandbox: &Sandbox, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
     // What parses a stranger's file is contained like a call.
     contained(|| {
-        let code = sandbox.engine.precompile_component(&componentize(bytes)?);
+        let code = sandbox.engine.precompile_component(&in_pieces(&componentize(bytes)?)?);
         code.map_err(|error| LoadError::Invalid(format!("{error:#}")))
     })
 }
@@ -168,7 +169,7 @@ pub(super) fn code_of(sandbox: &Sandbox, bytes: &[u8]) -> Result<Vec<u8>, LoadEr
 /// Why these bytes are no plugin.
 pub(super) fn compile_for(sandbox: &Sandbox, bytes: &[u8]) -> Result<Compiled, LoadError> {
     contained(|| {
-        let component = Component::from_binary(&sandbox.engine, &componentize(bytes)?);
+        let component = Component::from_binary(&sandbox.engine, &in_pieces(&componentize(bytes)?)?);
         let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         ready(sandbox, component, Needs::of(bytes)?)
     })
@@ -277,7 +278,7 @@ fn compatibility(name: &str, ours: &[&str]) -> Compatibility {
 
 /// Looks for a custom section whose name begins with `component-type`.
 fn has_world(module: &[u8]) -> bool {
-    needs::custom_sections(module).any(|(name, _)| name.starts_with(b"component-type"))
+    sections::custom_sections(module).any(|(name, _)| name.starts_with(b"component-type"))
 }
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";

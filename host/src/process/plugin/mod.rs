@@ -9,6 +9,7 @@
 //! | `compiler`, `cache` | compiles in a limited child, once per digest |
 //! | `inspect` | what a file says about itself |
 //! | `needs` | what a file says that it needs: capabilities, and limits of its own |
+//! | `sections`, `pieces` | a file's sections, and its long operations in pieces |
 //! | `bindings` | the world's values, one file per version |
 //! | `instance` | one batch in one instance, within its limits |
 //! | `fault` | what can go wrong in a call |
@@ -27,9 +28,9 @@
 //! | `beside`, `compare` | runs that nothing is delivered of, and where their answers differ |
 //!
 //! **What bounds a plugin.** Memory, tables, instances and stack by the engine and a limiter that traps at the first denial, so
-//! that no answer given after one is ever believed. Time by an epoch deadline that traps. A bulk memory operation is not
-//! interrupted (wasmtime checks before each one), but it can touch no more than the memory limit, some 20 ms for 256 MiB,
-//! and a loop of them is stopped at the next check. Bytes that cross to the host are counted before they are copied.
+//! that no answer given after one is ever believed. Time by an epoch deadline that traps; long operations
+//! over memory are cut into pieces before a component is compiled, because the engine looks at loops and functions only.
+//! Bytes that cross to the host are counted before they are copied.
 //!
 //! **What a failing record costs.** A batch whose call failed is halved until single records fail: at most `2n - 1` calls
 //! for `n` records, all together within [`Limits::recovery`]; what was not tried by then is rejected, saying so.
@@ -56,12 +57,14 @@ mod loaded;
 mod log;
 mod merge;
 mod needs;
+mod pieces;
 mod publish;
 mod recent;
 mod registry;
 mod releases;
 mod reload;
 mod sample;
+mod sections;
 mod settings;
 mod store;
 mod trials;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::component::LoadError;
+use super::sections;
 use super::settings::Limits;
 
 /// What a plugin says that it needs. By default, nothing.
@@ -99,12 +100,10 @@ impl Needs {
 /// Writes `text` into a section at the end of a module or component.
 pub(super) fn append(bytes: &mut Vec<u8>, text: &[u8]) {
     let mut body = Vec::with_capacity(text.len() + SECTION.len() + 5);
-    write_leb128(&mut body, SECTION.len());
+    sections::append_number(&mut body, SECTION.len());
     body.extend_from_slice(SECTION.as_bytes());
     body.extend_from_slice(text);
-    bytes.push(CUSTOM);
-    write_leb128(bytes, body.len());
-    bytes.extend_from_slice(&body);
+    sections::append(bytes, sections::CUSTOM, &body);
 }
 
 /// The text of the section in a module or component, if it has one.
@@ -113,7 +112,7 @@ pub(super) fn append(bytes: &mut Vec<u8>, text: &[u8]) {
 /// There are two, or it is too long.
 pub(super) fn section(bytes: &[u8]) -> Result<Option<&[u8]>, LoadError> {
     let mut found = None;
-    for (_, text) in custom_sections(bytes).filter(|(name, _)| *name == SECTION.as_bytes()) {
+    for (_, text) in sections::custom_sections(bytes).filter(|(name, _)| *name == SECTION.as_bytes()) {
         if found.replace(text).is_some() {
             return Err(LoadError::Needs("there are two of them".to_owned()));
         }
@@ -125,52 +124,10 @@ pub(super) fn section(bytes: &[u8]) -> Result<Option<&[u8]>, LoadError> {
     Ok(found)
 }
 
-/// Names and contents of the custom sections of a module or component, without a parser: sections are an id, a length
-/// and a body, and what does not fit is left to others to refuse.
-pub(super) fn custom_sections(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    let sections = std::iter::from_fn(move || {
-        let (&id, tail) = rest.split_first()?;
-        let (length, tail) = leb128(tail)?;
-        let (body, after) = tail.split_at_checked(length)?;
-        rest = after;
-        Some((id, body))
-    });
-    sections.filter(|(id, _)| *id == CUSTOM).filter_map(|(_, body)| {
-        let (length, tail) = leb128(body)?;
-        tail.split_at_checked(length)
-    })
-}
-
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0_usize;
-    for (at, &byte) in bytes.iter().take(5).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
-}
-
-fn write_leb128(bytes: &mut Vec<u8>, mut value: usize) {
-    loop {
-        let low = value.to_le_bytes()[0] & 0x7f;
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low);
-            return;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
 /// Where a component says what it needs.
 const SECTION: &str = "hydrant:needs";
 /// Every need at once has some 200 bytes.
 const SECTION_BYTES: usize = 4 << 10;
-/// Id of custom sections, in modules and components alike.
-const CUSTOM: u8 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -225,9 +182,7 @@ mod tests {
         let mut inner = b"\0asm\x01\0\0\0".to_vec();
         append(&mut inner, br#"{"capabilities":["environment"]}"#);
         let mut outer = EMPTY.to_vec();
-        outer.push(1);
-        write_leb128(&mut outer, inner.len());
-        outer.extend_from_slice(&inner);
+        sections::append(&mut outer, 1, &inner);
         assert_eq!(Needs::of(&outer).unwrap(), Needs::default());
         assert_eq!(Needs::of(&inner[..inner.len() - 1]).unwrap(), Needs::default());
     }
