@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Definition, S3Destination, Target};
+use hydrant::definition::testing;
 use hydrant::journal::{Disk, Journal, Recovered, Settings};
 use hydrant::record::Records;
 use hydrant::runtime::{Random, SystemClock};
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn append(directory: &Path) -> Result<(), Box<dyn Error>> {
     let (journal, _) = open(directory)?;
-    let stream = journal.create_stream(definition()).await?;
+    let stream = journal.create_stream(testing::definition("bench")).await?;
     let payload = Bytes::from(vec![b'x'; (RECORD_BYTES * RECORDS_PER_PUT) as usize]);
     let ends: Vec<u32> = (1..=RECORDS_PER_PUT).map(|at| at * RECORD_BYTES).collect();
     let records = Records::new(payload, ends, Vec::new())?;
@@ -106,32 +106,4 @@ fn thread_seconds() -> Result<f64, Box<dyn Error>> {
         }
     }
     Err("no journal thread".into())
-}
-
-fn definition() -> Definition {
-    Definition {
-        account_id: "000000000000".to_owned(),
-        name: "bench".to_owned(),
-        arn: String::new(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: "b".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 0,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
 }

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
+use hydrant::definition::{Definition, OnFailure, Processor, testing};
 use hydrant::process::Chain;
 use hydrant::process::plugin::{PluginHost, Settings};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
@@ -126,31 +126,7 @@ fn chain(host: &PluginHost, name: &str) -> Chain {
         retries: 0,
         on_failure: OnFailure::default(),
     };
-    let definition = Definition {
-        account_id: String::new(),
-        name: "bench".to_owned(),
-        arn: String::new(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: String::new(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 0,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors: vec![processor],
-        document: serde_json::Value::Null,
-    };
+    let definition = Definition { processors: vec![processor], ..testing::definition("bench") };
     let plugins = vec![host.current(name).expect("the guest is a plugin")];
     Chain::new(&definition, &Epoch { stream: StreamId(1), from: 0, definition_version: 1, plugins }, host).unwrap()
 }

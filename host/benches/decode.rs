@@ -20,7 +20,7 @@ use hydrant::api::{
     Api, Authentication, Backend, ControlError, Credential, Limits, NameRules, Refusal, Settings, Stream, StreamHandle,
     StreamStatus,
 };
-use hydrant::definition::{Compression, Definition, S3Destination, Target};
+use hydrant::definition::{Definition, testing};
 use hydrant::record::{Records, Sequence, StreamId};
 use hydrant::runtime::{ManualClock, Random};
 use hydrant::telemetry::StreamMetrics;
@@ -140,32 +140,7 @@ fn headers(body: &[u8]) -> Vec<(String, String)> {
 }
 
 fn api(authentication: Authentication) -> Arc<Api> {
-    let destination = S3Destination {
-        bucket: "orders".to_owned(),
-        prefix: String::new(),
-        error_output_prefix: String::new(),
-        buffer_bytes: 5 << 20,
-        buffer_seconds: 300,
-        compression: Compression::Gzip,
-        file_extension: String::new(),
-        time_zone: String::new(),
-        kms_key_arn: None,
-    };
-    let definition = Definition {
-        account_id: "000000000000".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        s3: destination,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    };
+    let definition = testing::definition("orders");
     let stream = Arc::new(Stream {
         id: StreamId(1),
         definition: Arc::new(definition),

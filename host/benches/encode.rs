@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hydrant::definition::{Compression, Definition, S3Destination, Target};
+use hydrant::definition::{Compression, Definition, S3Destination, testing};
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Seal, Sealed, StreamId};
 use hydrant::runtime::Random;
@@ -219,29 +219,5 @@ fn seal() -> Arc<Seal> {
 }
 
 fn definition(compression: Compression) -> Definition {
-    Definition {
-        account_id: "123456789012".to_owned(),
-        name: "bench".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/bench".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: "lake".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 64 << 20,
-            buffer_seconds: 300,
-            compression,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    Definition { s3: S3Destination { compression, ..testing::s3() }, ..testing::definition("bench") }
 }

@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use hydrant::convert::{Plan, check};
 use hydrant::definition::{
-    Compression, Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, S3Destination, SchemaSource,
-    Serializer, Target,
+    Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Serializer, testing,
 };
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Records, Seal, Sealed, StreamId};
@@ -138,36 +137,8 @@ fn definition(output: Serializer) -> Definition {
         version_id: text("LATEST"),
     };
     let input = Deserializer::OpenX { case_insensitive: true, dots_to_underscores: false, column_keys: Vec::new() };
-    Definition {
-        account_id: text("123456789012"),
-        name: text("orders"),
-        arn: text("arn:aws:firehose:us-east-1:123456789012:deliverystream/orders"),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        s3: S3Destination {
-            bucket: text("lake"),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 128 << 20,
-            buffer_seconds: 300,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: Some(Conversion {
-            schema,
-            input,
-            output,
-            resolved: Some(json!({"StorageDescriptor": {"Columns": columns}})),
-        }),
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    let resolved = Some(json!({"StorageDescriptor": {"Columns": columns}}));
+    Definition { conversion: Some(Conversion { schema, input, output, resolved }), ..testing::definition("orders") }
 }
 
 fn seal() -> Seal {

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flate2::write::GzEncoder;
-use hydrant::definition::{
-    Compression, Definition, KeySource, PartitionKey, Partitioning, Processor, S3Destination, Target,
-};
+use hydrant::definition::{Definition, KeySource, PartitionKey, Partitioning, Processor, testing};
 use hydrant::process::plugin::Settings;
 use hydrant::process::{Chain, PluginHost};
 use hydrant::record::{Batch, Epoch, Records, StreamId};
@@ -101,28 +99,8 @@ fn definition(processor: Processor, keys: &[&str]) -> Definition {
     let key = |name: &&str| PartitionKey { source: KeySource::Query, name: (*name).to_owned(), uses: 1 };
     let partitioning = Partitioning { keys: keys.iter().map(key).collect(), room_bytes: 400 };
     Definition {
-        account_id: "000000000000".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
         partitioning: (!keys.is_empty()).then_some(partitioning),
-        conversion: None,
-        s3: S3Destination {
-            bucket: "b".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 0,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
         processors: vec![processor],
-        document: serde_json::Value::Null,
+        ..testing::definition("orders")
     }
 }

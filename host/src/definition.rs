@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::{ErrorOutput, Partition};
 
 mod redshift;
+pub mod testing;
 
 pub use redshift::{JdbcUrl, RedshiftTextError};
 

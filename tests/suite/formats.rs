@@ -5,8 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use hydrant::definition::{
-    Compression, Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, S3Destination, SchemaSource,
-    Serializer, Target,
+    Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Serializer, testing,
 };
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Seal, Sealed, StreamId};
@@ -110,29 +109,8 @@ fn object(output: Serializer) -> Vec<u8> {
     let input = Deserializer::OpenX { case_insensitive: true, dots_to_underscores: false, column_keys: Vec::new() };
     let resolved = Some(json!({"StorageDescriptor": {"Columns": columns}}));
     let definition = Definition {
-        account_id: "123456789012".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        s3: S3Destination {
-            bucket: "lake".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 64 << 20,
-            buffer_seconds: 300,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
         conversion: Some(Conversion { schema, input, output, resolved }),
-        processors: Vec::new(),
-        document: Value::Null,
+        ..testing::definition("orders")
     };
     let seal = Seal {
         id: Uuid::from_u128(1),

@@ -47,36 +47,13 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::{Compression, S3Destination, Target};
+    use crate::definition::{Compression, S3Destination, testing};
     use crate::record::Partition;
 
     #[test]
     fn the_plan_is_the_cut_and_the_definition() {
-        let definition = Definition {
-            account_id: "123456789012".to_owned(),
-            name: "orders".to_owned(),
-            arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
-            version: 2,
-            created_ms: 0,
-            updated_ms: None,
-            target: Target::S3,
-            source_backup: None,
-            partitioning: None,
-            conversion: None,
-            s3: S3Destination {
-                bucket: "lake".to_owned(),
-                prefix: "raw/".to_owned(),
-                error_output_prefix: String::new(),
-                buffer_bytes: 5 << 20,
-                buffer_seconds: 300,
-                compression: Compression::Gzip,
-                file_extension: String::new(),
-                time_zone: String::new(),
-                kms_key_arn: None,
-            },
-            processors: Vec::new(),
-            document: serde_json::Value::Null,
-        };
+        let s3 = S3Destination { prefix: "raw/".to_owned(), compression: Compression::Gzip, ..testing::s3() };
+        let definition = Definition { version: 2, s3, ..testing::definition("orders") };
         let cut = Cut {
             partition: Partition::Main,
             first: 3,

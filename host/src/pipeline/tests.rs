@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::{Parts, Pipeline, Stopped};
 use crate::api::Backend;
-use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
+use crate::definition::{Definition, OnFailure, Processor, S3Destination, testing};
 use crate::deliver::testing::{Bulk, Memory};
 use crate::deliver::{Connector, Verdict};
 use crate::journal::sim::SimDisk;
@@ -33,31 +33,15 @@ const BUCKET: &str = "bucket";
 const GRACE: Duration = Duration::from_secs(60);
 
 fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
-    Definition {
-        account_id: ACCOUNT.into(),
-        name: "s".into(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/s".into(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: BUCKET.into(),
-            prefix: "data/".into(),
-            error_output_prefix: "errors/".into(),
-            buffer_bytes,
-            buffer_seconds,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    let s3 = S3Destination {
+        bucket: BUCKET.into(),
+        prefix: "data/".into(),
+        error_output_prefix: "errors/".into(),
+        buffer_bytes,
+        buffer_seconds,
+        ..testing::s3()
+    };
+    Definition { s3, ..testing::definition("s") }
 }
 
 fn through(plugin: &str, on_failure: OnFailure) -> Processor {

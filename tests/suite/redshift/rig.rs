@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hydrant::definition::{Compression, Login, Redshift as Target, S3Destination, Secret};
+use hydrant::definition::{Login, Redshift as Target, S3Destination, Secret, testing};
 use hydrant::deliver::client::{Client, Egress};
 use hydrant::deliver::redshift::{RedshiftDestination, Settings, Vault};
 use hydrant::deliver::testing::Reader;
@@ -88,17 +88,7 @@ pub(super) fn settings(port: u16, role: &str) -> Settings {
         login: Login::Given { user: USER.to_owned(), secret: Secret::new(PASSWORD) },
         retry_seconds: 3600,
     };
-    let staging = S3Destination {
-        bucket: BUCKET.to_owned(),
-        prefix: "shops/".to_owned(),
-        error_output_prefix: String::new(),
-        buffer_bytes: 1 << 20,
-        buffer_seconds: 60,
-        compression: Compression::Uncompressed,
-        file_extension: String::new(),
-        time_zone: String::new(),
-        kms_key_arn: None,
-    };
+    let staging = S3Destination { bucket: BUCKET.to_owned(), prefix: "shops/".to_owned(), ..testing::s3() };
     let mut settings = Settings::new(redshift, staging, StreamId(7), "orders-stream");
     settings.retry_interval = FLOOR;
     settings.plaintext = true;

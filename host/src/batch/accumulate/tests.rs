@@ -5,7 +5,7 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::definition::{
-    Buffering, Compression, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target,
+    Buffering, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target, testing,
 };
 use crate::record::{Content, ErrorOutput, Origins, Ran, Records};
 
@@ -22,32 +22,8 @@ enum Fate {
 }
 
 fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
-    let s3 = S3Destination {
-        bucket: "lake".to_owned(),
-        prefix: String::new(),
-        error_output_prefix: String::new(),
-        buffer_bytes,
-        buffer_seconds,
-        compression: Compression::Uncompressed,
-        file_extension: String::new(),
-        time_zone: String::new(),
-        kms_key_arn: None,
-    };
-    Definition {
-        account_id: "123456789012".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        s3,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    let s3 = S3Destination { buffer_bytes, buffer_seconds, ..testing::s3() };
+    Definition { s3, ..testing::definition("orders") }
 }
 
 fn new(buffer_bytes: u64, buffer_seconds: u32) -> Accumulator {

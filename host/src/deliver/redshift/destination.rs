@@ -162,7 +162,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::definition::{Compression, Login, Redshift, S3Destination, Secret};
+    use crate::definition::{Login, Redshift, S3Destination, Secret, testing};
     use crate::deliver::client::Egress;
     use crate::deliver::testing::Memory;
     use crate::record::StreamId;
@@ -181,17 +181,7 @@ mod tests {
             login: Login::Given { user: "u".to_owned(), secret: Secret::new("hunter2") },
             retry_seconds: 0,
         };
-        let staging = S3Destination {
-            bucket: "b".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 1,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        };
+        let staging = S3Destination { bucket: "b".to_owned(), buffer_bytes: 1, buffer_seconds: 1, ..testing::s3() };
         Settings::new(redshift, staging, StreamId(1), "orders")
     }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::*;
-use crate::definition::{Deserializer, S3Destination, SchemaSource, Target};
+use crate::definition::{Deserializer, S3Destination, SchemaSource, testing};
 use crate::record::{ErrorOutput, Partition, PluginVersion, Rejected, Seal, StreamId};
 
 const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
@@ -16,31 +16,9 @@ const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
 const SIZES: [usize; 6] = [0, 1, 32_767, 32_768, 32_769, 1 << 20];
 
 fn definition(compression: Compression) -> Definition {
-    Definition {
-        account_id: "123456789012".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
-        version: 3,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: "lake".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 5 << 20,
-            buffer_seconds: 300,
-            compression,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: Some("arn:aws:kms:us-east-1:123456789012:key/k".to_owned()),
-        },
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    let kms_key_arn = Some("arn:aws:kms:us-east-1:123456789012:key/k".to_owned());
+    let s3 = S3Destination { compression, kms_key_arn, ..testing::s3() };
+    Definition { version: 3, s3, ..testing::definition("orders") }
 }
 
 fn sealed(content: Content) -> Sealed {

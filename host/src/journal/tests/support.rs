@@ -14,7 +14,7 @@ use super::super::note::{Delivered, Note, Span};
 use super::super::recovery::Recovered;
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
-use crate::definition::{Compression, Definition, S3Destination, Target};
+use crate::definition::{Compression, Definition, S3Destination, testing};
 use crate::record::{Epoch, Partition, PluginVersion, Records, Seal, Sequence, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
@@ -42,31 +42,14 @@ pub(super) fn open_with(disk: &SimDisk, settings: Settings) -> Result<(Log, Reco
 }
 
 pub(super) fn definition(name: &str, version: u32) -> Definition {
-    Definition {
-        account_id: "000000000000".to_owned(),
-        name: name.to_owned(),
-        arn: String::new(),
-        version,
-        created_ms: 1,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: "b".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 0,
-            compression: Compression::Gzip,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    let s3 = S3Destination {
+        bucket: "b".to_owned(),
+        buffer_bytes: 1,
+        buffer_seconds: 0,
+        compression: Compression::Gzip,
+        ..testing::s3()
+    };
+    Definition { arn: String::new(), version, created_ms: 1, s3, ..testing::definition(name) }
 }
 
 pub(super) fn records(texts: &[Vec<u8>]) -> Records {

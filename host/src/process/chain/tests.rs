@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::super::plugin::{Settings, Stage};
 use super::super::step::tests::records;
 use super::*;
-use crate::definition::{Compression, PartitionKey, S3Destination, SourceBackup, Target};
+use crate::definition::{PartitionKey, SourceBackup, testing};
 use crate::record::{Column, ErrorOutput, Origins, Ran, Rejected, StreamId, Transformed};
 use crate::runtime::ManualClock;
 use crate::telemetry::Telemetry;
@@ -25,36 +25,8 @@ static HOST: LazyLock<(TempDir, Arc<PluginHost>)> = LazyLock::new(|| {
     (folder, host)
 });
 
-fn s3() -> S3Destination {
-    S3Destination {
-        bucket: "b".to_owned(),
-        prefix: String::new(),
-        error_output_prefix: String::new(),
-        buffer_bytes: 1,
-        buffer_seconds: 0,
-        compression: Compression::Uncompressed,
-        file_extension: String::new(),
-        time_zone: String::new(),
-        kms_key_arn: None,
-    }
-}
-
 fn definition(processors: Vec<Processor>) -> Definition {
-    Definition {
-        account_id: "000000000000".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: s3(),
-        processors,
-        document: Value::Null,
-    }
+    Definition { processors, ..testing::definition("orders") }
 }
 
 fn partitioned(processors: Vec<Processor>, keys: &[(KeySource, &str)]) -> Definition {
@@ -178,7 +150,7 @@ fn a_stream_with_partitions_and_no_keys_rejects_everything() {
 
 #[test]
 fn sources_are_kept_as_they_came() {
-    let backup = |delimiter: &str| Some(SourceBackup { s3: s3(), delimiter: delimiter.to_owned() });
+    let backup = |delimiter: &str| Some(SourceBackup { s3: testing::s3(), delimiter: delimiter.to_owned() });
     let with = |delimiter| Definition { source_backup: backup(delimiter), ..definition(vec![json(), newline()]) };
     let input = batch(&["{}{}", "bad", ""]);
     let made = chain(&with("")).apply(input.clone());
@@ -199,7 +171,7 @@ fn only_a_chain_that_does_nothing_is_the_identity() {
         (chain.is_identity(), chain.runs_plugins())
     };
     assert_eq!(is(&definition(Vec::new())), (true, false));
-    let backup = Some(SourceBackup { s3: s3(), delimiter: String::new() });
+    let backup = Some(SourceBackup { s3: testing::s3(), delimiter: String::new() });
     assert_eq!(is(&Definition { source_backup: backup, ..definition(Vec::new()) }), (false, false));
     assert_eq!(is(&partitioned(Vec::new(), &[])), (false, false));
     for step in [Processor::Decompress, Processor::ExtractLogMessages, json(), newline()] {
@@ -310,7 +282,7 @@ fn a_definition() -> impl Strategy<Value = Definition> {
             1 => partitioned(processors, &[(KeySource::Query, "k")]),
             _ => partitioned(processors, &[(KeySource::Query, "n"), (KeySource::Query, "k")]),
         };
-        let backup = SourceBackup { s3: s3(), delimiter: "\n".to_owned() };
+        let backup = SourceBackup { s3: testing::s3(), delimiter: "\n".to_owned() };
         Definition { source_backup: is_backed_up.then_some(backup), ..made }
     })
 }

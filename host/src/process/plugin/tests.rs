@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::guests::guest;
 use super::{Limits, PluginHost, Settings};
-use crate::definition::{Compression, Definition, OnFailure, Processor, S3Destination, Target};
+use crate::definition::{Definition, OnFailure, Processor, testing};
 use crate::process::Chain;
 use crate::record::{Batch, Epoch, PluginVersion, Records, Rejected, StreamId, Transformed};
 use crate::runtime::ManualClock;
@@ -75,31 +75,7 @@ fn tight() -> Limits {
 }
 
 fn definition(processors: Vec<Processor>) -> Definition {
-    Definition {
-        account_id: "000000000000".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/orders".to_owned(),
-        version: 1,
-        created_ms: 0,
-        updated_ms: None,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        s3: S3Destination {
-            bucket: "b".to_owned(),
-            prefix: String::new(),
-            error_output_prefix: String::new(),
-            buffer_bytes: 1,
-            buffer_seconds: 0,
-            compression: Compression::Uncompressed,
-            file_extension: String::new(),
-            time_zone: String::new(),
-            kms_key_arn: None,
-        },
-        processors,
-        document: Value::Null,
-    }
+    Definition { processors, ..testing::definition("orders") }
 }
 
 fn plugin(name: &str) -> Processor {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::definition::{Conversion, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Target};
+use crate::definition::{Conversion, Deserializer, OrcCompression, ParquetCompression, SchemaSource, testing};
 use crate::record::ErrorOutput::ProcessingFailed;
 
 /// 27 August 2018 10:30:00 UTC, the instant of the reference's worked examples.
@@ -12,17 +12,7 @@ const WORKED_MS: u64 = 1_535_365_800_000;
 const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
 
 fn destination(prefix: &str, error_output_prefix: &str) -> S3Destination {
-    S3Destination {
-        bucket: "lake".to_owned(),
-        prefix: prefix.to_owned(),
-        error_output_prefix: error_output_prefix.to_owned(),
-        buffer_bytes: 5 << 20,
-        buffer_seconds: 300,
-        compression: Compression::Uncompressed,
-        file_extension: String::new(),
-        time_zone: String::new(),
-        kms_key_arn: None,
-    }
+    S3Destination { prefix: prefix.to_owned(), error_output_prefix: error_output_prefix.to_owned(), ..testing::s3() }
 }
 
 fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Result<String, NameError> {
@@ -30,21 +20,7 @@ fn key(destination: S3Destination, partition: Partition, instant_ms: u64) -> Res
 }
 
 fn definition(destination: S3Destination) -> Definition {
-    Definition {
-        account_id: "123456789012".to_owned(),
-        name: "orders".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:123456789012:deliverystream/orders".to_owned(),
-        version: 3,
-        created_ms: 0,
-        updated_ms: None,
-        s3: destination,
-        target: Target::S3,
-        source_backup: None,
-        partitioning: None,
-        conversion: None,
-        processors: Vec::new(),
-        document: serde_json::Value::Null,
-    }
+    Definition { version: 3, s3: destination, ..testing::definition("orders") }
 }
 
 /// The prefix that an object of `partition` gets, by cutting the fixed name off its key.
