@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use hydrant_tests::host::{binary, free_address};
 use hydrant_tests::page::Page;
 use hydrant_tests::peers::python_with_readers;
 use serde_json::Value;
@@ -96,4 +97,84 @@ fn athenas_table_is_the_streams() {
     let program = &destination["ProcessingConfiguration"]["Processors"][0]["Parameters"][0]["ParameterValue"];
     assert!(page.contains(program.as_str().unwrap()), "the page shows another jq program");
     assert!(page.contains(destination["Prefix"].as_str().unwrap()), "the page shows another prefix");
+}
+
+/// Lines 5 and 12, `examples/03-logs-to-opensearch`: an error line is found in a real node soon after it was put; what
+/// the node and the plugin refuse is in the error output, as the page shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_lines_are_found_when_they_were_just_written() {
+    let node = free_address();
+    let mut page = Page::open("03-logs-to-opensearch", &[("127.0.0.1:9200", node.to_string())]);
+    let blocks = page.blocks("sh");
+    let [peer, serve, send, search, line, indices, failures] = blocks.as_slice() else {
+        panic!("{} blocks", blocks.len())
+    };
+    let (first, second, third) = (page.terminal(), page.terminal(), page.terminal());
+    let peer = page.start(&first, peer);
+    let host = page.start(&second, serve);
+    page.host_is_up(host).await;
+    page.peer_is_up(peer).await;
+    page.run(&third, send);
+    let found = shown(&page, 0);
+    page.run_until(&third, search, |printed| printed.trim() == found.trim()).await;
+    page.run(&third, line);
+    page.run_until(&third, search, |printed| printed.contains("payment of order 536500 failed: no funds")).await;
+    let printed = page.run(&third, indices);
+    let counts: Vec<Vec<&str>> = printed.lines().map(|line| line.split_whitespace().collect()).collect();
+    // Two, when midnight passed.
+    assert!(counts.iter().all(|index| index[0].starts_with("logs-2")), "{printed}");
+    assert_eq!(counts.iter().map(|index| index[1].parse::<u64>().unwrap()).sum::<u64>(), 62, "{printed}");
+    page.interrupt(host).await;
+    assert_eq!(page.run(&third, failures).trim(), shown(&page, 1).trim());
+}
+
+/// The table that the page shows for one's own cluster is one that the host takes.
+#[test]
+fn a_login_for_ones_own_cluster_is_configured_as_the_page_says() {
+    let page = Page::open("03-logs-to-opensearch", &[]);
+    let login = page.blocks("toml").concat();
+    let config = fs::read_to_string(page.folder().join("hydrant.toml")).unwrap();
+    let (before, _) = config.split_once("[egress]").unwrap();
+    let tables = before.rsplit_once('\n').unwrap().0;
+    fs::write(page.folder().join("own.toml"), format!("{tables}\n{login}")).unwrap();
+    fs::write(page.folder().join("opensearch-password"), "kept-to-ourselves\n").unwrap();
+    let mut command = Command::new(binary());
+    let output = command.args(["check", "--config", "own.toml"]).current_dir(page.folder()).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("search.example.com") && !printed.contains("kept-to-ourselves"), "{printed}");
+}
+
+/// Lines 6 and 12, `examples/04-orders-to-redshift`: cleaned orders are rows of a table, a load that was given up shows
+/// as a manifest, and the page's statements load it once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_rows_and_a_skipped_load_is_made_up_for() {
+    let cluster = free_address();
+    let name = format!("shop.abc123.us-east-1.redshift.example.com:{}", cluster.port());
+    let addresses =
+        [("127.0.0.1:5439", cluster.to_string()), ("shop.abc123.us-east-1.redshift.example.com:5439", name)];
+    let mut page = Page::open("04-orders-to-redshift", &addresses);
+    let blocks = page.blocks("sh");
+    let [serve, peer, send, query, staged, fail, skipped, load] = blocks.as_slice() else {
+        panic!("{} blocks", blocks.len())
+    };
+    let (first, second, third) = (page.terminal(), page.terminal(), page.terminal());
+    let host = page.start(&first, serve);
+    page.host_is_up(host).await;
+    let peer = page.start(&second, peer);
+    page.peer_is_up(peer).await;
+    page.run(&third, send);
+    let rows = shown(&page, 0);
+    page.run_until(&third, query, |printed| printed.trim() == rows.trim()).await;
+    let objects = page.run(&third, staged);
+    for place in ["staging/orders/2", "staging/orders/manifests/", "staging/orders/processing-failed/"] {
+        assert!(objects.contains(place), "nothing in {place} among\n{objects}");
+    }
+    page.run(&third, fail);
+    page.run_until(&third, skipped, |printed| printed.lines().count() == 1).await;
+    assert_eq!(page.run(&third, load).trim(), shown(&page, 1).trim());
+    // The host lets the ledger rule: nothing of it is loaded again.
+    page.interrupt(host).await;
+    let counted = load.lines().last().unwrap();
+    assert_eq!(page.run(&third, counted).trim(), shown(&page, 1).trim());
 }
