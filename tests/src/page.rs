@@ -22,6 +22,8 @@ use crate::wait::until;
 
 /// A peer may have to be started, on a machine that is busy.
 const LIMIT: Duration = Duration::from_secs(240);
+/// How often a person would look; each look starts programs.
+const PACE: Duration = Duration::from_millis(200);
 /// Where a host listens unless it is told otherwise, and where the examples' S3 server does.
 const API: &str = "127.0.0.1:4573";
 const ADMIN: &str = "127.0.0.1:9573";
@@ -38,7 +40,6 @@ pub struct Page {
     folder: PathBuf,
     text: String,
     environment: Vec<(String, String)>,
-    api: SocketAddr,
     admin: SocketAddr,
     running: Vec<(Child, PathBuf)>,
     terminals: usize,
@@ -77,7 +78,7 @@ impl Page {
             std::os::unix::fs::symlink(plugin(name), place).expect("a link");
         }
         let environment = vec![("AWS_ENDPOINT_URL_FIREHOSE".to_owned(), format!("http://{api}"))];
-        let page = Self { root, folder, text, environment, api, admin, running: Vec::new(), terminals: 0 };
+        let page = Self { root, folder, text, environment, admin, running: Vec::new(), terminals: 0 };
         page.write_makefile(&addresses);
         page
     }
@@ -107,11 +108,6 @@ impl Page {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Where the embedded S3 server keeps this bucket.
-    pub fn bucket(&self, name: &str) -> PathBuf {
-        self.folder.join("data/s3").join(name)
     }
 
     /// Lets every command see a folder of programs before the others.
@@ -146,7 +142,9 @@ impl Page {
     /// When it does not in time.
     pub async fn run_until(&self, terminal: &Terminal, block: &str, satisfies: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
+        let mut pace = tokio::time::interval(PACE);
         let found = until("what a block shows", LIMIT, async || {
+            pace.tick().await;
             let output = self.tried(terminal, block);
             last = String::from_utf8_lossy(&output.stdout).into_owned();
             let is_right = output.status.success() && satisfies(&last);
@@ -187,8 +185,7 @@ impl Page {
     /// # Panics
     /// When it does not in time.
     pub async fn peer_is_up(&self, number: usize) {
-        let said = &self.running[number].1;
-        self.is_up(number, async || fs::read_to_string(said).unwrap_or_default().contains("Ctrl-C stops it")).await;
+        self.is_up(number, async || self.said_by(number).contains("Ctrl-C stops it")).await;
     }
 
     async fn is_up(&self, number: usize, is_up: impl AsyncFn() -> bool) {
@@ -202,6 +199,11 @@ impl Page {
         }
     }
 
+    /// What a block that was [`start`](Self::start)ed said so far.
+    pub fn said_by(&self, number: usize) -> String {
+        fs::read_to_string(&self.running[number].1).unwrap_or_default()
+    }
+
     /// Ctrl-C in the terminal of a block that [`start`](Self::start)ed.
     ///
     /// # Panics
@@ -212,11 +214,6 @@ impl Page {
         let ended = until("the end after Ctrl-C", LIMIT, async || has_ended(pid).then_some(())).await;
         ended.unwrap_or_else(|error| panic!("{error}\n{}", self.said()));
         self.running[number].0.wait().expect("an own child can be waited for")
-    }
-
-    /// Where the host's API is.
-    pub fn api(&self) -> SocketAddr {
-        self.api
     }
 
     fn shell(&self, terminal: &Terminal, block: &str, keeps_state: bool) -> Command {
@@ -251,14 +248,14 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // A peer that hears of its end takes what it started with it; a host is killed, so that nothing waits for it.
+        // Who hears of its end takes what it started with it.
         for (child, _) in &mut self.running {
             if !has_ended(child.id()) {
                 signal(child, Signal::INT);
             }
         }
         for (child, _) in &mut self.running {
-            // Longer than PostgreSQL needs; then it ends without a word.
+            // Longer than a host's drain takes, and than PostgreSQL needs; then it ends without a word.
             let limit = std::time::Instant::now() + Duration::from_secs(30);
             while !has_ended(child.id()) && std::time::Instant::now() < limit {
                 std::thread::park_timeout(Duration::from_millis(20));

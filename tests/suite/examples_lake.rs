@@ -1,4 +1,4 @@
-//! The examples that end in a table, an index and a warehouse do what their pages say, command by command.
+//! Pages of examples, followed command by command: objects, a table, an index, a warehouse. What a page shows comes out.
 #![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::collections::BTreeMap;
@@ -18,6 +18,20 @@ fn shown(page: &Page, at: usize) -> String {
 
 fn json(file: &Path) -> Value {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// `examples/01-orders-to-s3`: the page's own comparison finds no difference.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cleaned_orders_are_objects() {
+    let mut page = Page::open("01-orders-to-s3", &[]);
+    let blocks = page.blocks("sh");
+    let [serve, send, compare] = blocks.as_slice() else { panic!("{} blocks", blocks.len()) };
+    let (first, second) = (page.terminal(), page.terminal());
+    let host = page.start(&first, serve);
+    page.host_is_up(host).await;
+    page.run(&second, send);
+    let printed = page.run_until(&second, compare, |printed| printed.contains("/errors/")).await;
+    assert!(printed.lines().all(|line| line.contains("/errors/")), "{printed}");
 }
 
 /// Lines and cents of each partition, by what was sent. Lines that are no orders are not in the table.
@@ -126,6 +140,11 @@ async fn log_lines_are_found_when_they_were_just_written() {
     assert_eq!(counts.iter().map(|index| index[1].parse::<u64>().unwrap()).sum::<u64>(), 62, "{printed}");
     page.interrupt(host).await;
     assert_eq!(page.run(&third, failures).trim(), shown(&page, 1).trim());
+    // Of the batch, one document was refused; the log counts that one.
+    let said = page.said_by(host);
+    let stored = |line: &&str| line.contains("object delivered") && line.contains("AmazonOpenSearchService-failed/");
+    let refused: Vec<&str> = said.lines().filter(stored).collect();
+    assert!(refused.len() == 1 && refused[0].ends_with("records=1"), "{refused:?}");
 }
 
 /// The table that the page shows for one's own cluster is one that the host takes.
