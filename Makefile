@@ -116,5 +116,14 @@ reloads: plugins ## RELOADS=n replacements of a plugin under load, what each tak
 	HYDRANT_RELOADS=$(RELOADS) \
 		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 trials::reloads
 
+.PHONY: opensearch redshift
+opensearch: rust ## An OpenSearch node on 127.0.0.1:9200 until Ctrl-C, for examples/03-logs-to-opensearch
+	@$(CARGO) build --quiet --release --locked --package hydrant-tests --bin hydrant-peers
+	@"$(TARGET)/release/hydrant-peers" opensearch --listen 127.0.0.1:9200
+
+redshift: rust ## What stands in for Redshift on 127.0.0.1:5439 until Ctrl-C, for examples/04-orders-to-redshift
+	@$(CARGO) build --quiet --release --locked --package hydrant-tests --bin hydrant-peers
+	@"$(TARGET)/release/hydrant-peers" redshift --listen 127.0.0.1:5439 --s3 127.0.0.1:4574 --s3-credentials examples/04-orders-to-redshift/data/s3/.hydrant/credentials
+
 clean-peers: ## Forget the peers that the tests fetched
 	rm -rf "$(TARGET)/peers"

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod load;
 pub mod loop_disk;
 pub mod metrics;
+pub mod page;
 pub mod peers;
 pub mod process;
 pub mod producer;

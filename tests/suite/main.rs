@@ -11,6 +11,7 @@ mod capabilities;
 mod crash;
 mod destinations;
 mod examples;
+mod examples_lake;
 mod formats;
 mod full_disk;
 mod http;

@@ -189,7 +189,11 @@ impl Delivery {
                     self.metrics.delivery_retries.inc();
                     self.pause(ladder.attempts(), &failure, Some(left)).await;
                 }
-                Next::Done if !ladder.has_lost() => return Lost::default(),
+                Next::Done if !ladder.has_lost() => {
+                    let Seal { stream, bucket, key, record_count, .. } = &*self.seal;
+                    tracing::info!(%stream, %bucket, %key, records = record_count, "staged object loaded");
+                    return Lost::default();
+                }
                 Next::Done => {
                     if let Ok(Some(Outlet::Objects(outlet))) = outlet {
                         let mut attempts = 0;
@@ -198,7 +202,7 @@ impl Delivery {
                             self.pause(attempts, &error, None).await;
                         }
                     }
-                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, "a staged object was not loaded in time; it stays where it is");
+                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, "a staged object was not loaded in time; it stays where it is, and a manifest below errors/manifests/ loads it");
                     return Lost { records: self.seal.record_count, bytes: self.seal.content_bytes };
                 }
             }
@@ -292,10 +296,11 @@ impl Delivery {
         let id = Uuid::from_u128(self.seal.id.as_u128() ^ FAILURES_OF);
         let random = Random::seeded(self.seal.id.as_u64_pair().1);
         let key = object_key(&definition, &partition, self.seal.oldest_arrived_ms, id, &random)?;
+        let record_count = rejected.len() as u64;
         let content = Content::Rejected(rejected);
         let (bucket, content_bytes) = (definition.s3_of(&partition).bucket.clone(), content.bytes());
         let sealed_ms = self.context.clock.now_ms();
-        let seal = Seal { id, partition, bucket, key, content_bytes, sealed_ms, ..(*self.seal).clone() };
+        let seal = Seal { id, partition, bucket, key, record_count, content_bytes, sealed_ms, ..(*self.seal).clone() };
         self.encode(Arc::new(seal), content).await
     }
 

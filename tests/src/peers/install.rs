@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::environment::target_directory;
+
 /// The folder of `name`, filled by `fill` unless an earlier run did.
 pub(super) fn installed(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     let all = build_folder().join("peers");
@@ -42,9 +44,7 @@ pub(super) fn run<I: AsRef<OsStr>>(program: &str, arguments: &[I], environment: 
     }
 }
 
-/// `target/`: test binaries lie in `target/PROFILE/deps/`.
+/// `target/`.
 pub(super) fn build_folder() -> PathBuf {
-    let binary = std::env::current_exe().expect("a running binary has a path");
-    let folder = binary.ancestors().nth(3).expect("test binaries lie in target/PROFILE/deps");
-    folder.to_owned()
+    target_directory().to_owned()
 }

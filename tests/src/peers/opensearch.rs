@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -43,18 +43,32 @@ impl SearchNode {
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let mut last_words = String::new();
         for _ in 0..START_ATTEMPTS {
-            // The first peer of a fresh machine finds no folder.
-            let peers = build_folder().join("peers");
-            fs::create_dir_all(&peers).expect("the build directory is writable");
-            let folder = tempfile::tempdir_in(peers).expect("the build directory is writable");
-            let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let mut node = Self { address: free_address(), settings, process: None, folder };
-            if node.is_up_after_launch() {
-                return node;
+            match Self::launched(free_address(), settings) {
+                Ok(node) => return node,
+                Err(words) => last_words = words,
             }
-            last_words = node.last_words();
         }
         panic!("OpenSearch does not start; it said:\n{last_words}");
+    }
+
+    /// Starts a node on this address, for people.
+    ///
+    /// # Panics
+    /// When it does not start, for instance because the address is taken.
+    pub fn start_on(address: SocketAddr) -> Self {
+        let started = Self::launched(address.to_string(), &[]);
+        started.unwrap_or_else(|words| panic!("OpenSearch does not start on {address}; it said:\n{words}"))
+    }
+
+    /// Its last words if it does not start.
+    fn launched(address: String, settings: &[(&str, &str)]) -> Result<Self, String> {
+        // The first peer of a fresh machine finds no folder.
+        let peers = build_folder().join("peers");
+        fs::create_dir_all(&peers).expect("the build directory is writable");
+        let folder = tempfile::tempdir_in(peers).expect("the build directory is writable");
+        let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut node = Self { address, settings, process: None, folder };
+        if node.is_up_after_launch() { Ok(node) } else { Err(node.last_words()) }
     }
 
     /// The node that tests without wishes use together: the one that runs, or a new one.

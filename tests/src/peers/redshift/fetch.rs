@@ -15,10 +15,13 @@ use crate::environment::now_ms;
 
 /// An S3 server, and who reads from it.
 #[derive(Clone, Debug)]
-pub(super) struct Store {
-    pub(super) address: String,
-    pub(super) access_key_id: String,
-    pub(super) secret_access_key: String,
+pub struct Store {
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+    /// Access key id that it lets in.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
 }
 
 const REGION: &str = "us-east-1";

@@ -13,4 +13,5 @@ mod load;
 mod server;
 mod wire;
 
+pub use fetch::Store;
 pub use server::{Cut, Redshift};

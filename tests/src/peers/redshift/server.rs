@@ -62,14 +62,23 @@ struct Script {
 impl Redshift {
     /// Starts PostgreSQL, and a stand-in in front of it that reads objects from `s3`.
     pub async fn start(s3: &S3Peer) -> Self {
-        let postgres = Postgres::start();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
-        let address = listener.local_addr().expect("a bound socket has an address");
         let store = Store {
             address: s3.address.clone(),
             access_key_id: s3.access_key_id.to_owned(),
             secret_access_key: s3.secret_access_key.to_owned(),
         };
+        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), store).await
+    }
+
+    /// As [`start`](Self::start), on this address and with any S3 server, for people.
+    ///
+    /// # Panics
+    /// When it does not start, for instance because the address is taken.
+    pub async fn start_on(address: SocketAddr, store: Store) -> Self {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.unwrap_or_else(|error| panic!("cannot listen on {address}: {error}"));
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let postgres = Postgres::start();
         let flows = watch::Sender::new(true);
         let shared = Arc::new(Shared { upstream: postgres.port, store, script: Mutex::default(), flows });
         let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
