@@ -315,6 +315,7 @@ async fn outlets(
     })?;
     let login = |credential: &config::SearchCredential| opensearch::SearchLogin {
         endpoint: credential.endpoint.clone(),
+        account_id: credential.account_id.clone(),
         user: match &credential.access {
             config::SearchAccess::Basic { username, password } => {
                 Some(opensearch::Basic { username: username.clone(), password: password.clone() })

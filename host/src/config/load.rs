@@ -75,7 +75,7 @@ impl Loader<'_> {
         let catalog = self.catalog();
         let retry = Duration::from_secs(self.document.number(&keys::REDSHIFT_RETRY_SECONDS));
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
-        let opensearch = self.opensearch();
+        let opensearch = self.opensearch(account_id.as_deref());
         let journal = self.journal();
         let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
         let plugins = self.plugins();
@@ -141,26 +141,31 @@ impl Loader<'_> {
     fn credential(&mut self, path: &str, line: usize, default_account: Option<&str>) -> Option<Credential> {
         let access_key_id = self.access_key_id(path, line);
         let secret = self.secret(path, line, "secret_access_key");
-        let account_path = format!("{path}.account_id");
-        let account = match self.document.take_text(&account_path) {
+        let account = self.account(path, default_account);
+        Some(Credential { access_key_id: access_key_id?, secret_access_key: secret?, account_id: account? })
+    }
+
+    /// The account that one credential belongs to: the host's own, unless the table names another.
+    fn account(&mut self, table: &str, default_account: Option<&str>) -> Option<String> {
+        let path = format!("{table}.account_id");
+        match self.document.take_text(&path) {
             Some((text, line)) => match account_id(&text) {
                 Ok(account) => {
-                    self.document.show(&account_path, account.clone(), Reason::Line(line));
+                    self.document.show(&path, account.clone(), Reason::Line(line));
                     Some(account)
                 }
                 Err(wrong) => {
-                    self.document.problem(&account_path, Some(line), wrong);
+                    self.document.problem(&path, Some(line), wrong);
                     None
                 }
             },
             None => {
-                let account = default_account?;
+                let account = default_account?.to_owned();
                 let reason = Reason::Default("account_id above".to_owned());
-                self.document.show(&account_path, account.to_owned(), reason);
-                Some(account.to_owned())
+                self.document.show(&path, account.clone(), reason);
+                Some(account)
             }
-        };
-        Some(Credential { access_key_id: access_key_id?, secret_access_key: secret?, account_id: account? })
+        }
     }
 
     fn access_key_id(&mut self, table: &str, line: usize) -> Option<String> {

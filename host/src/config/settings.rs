@@ -149,7 +149,7 @@ pub struct Secrets {
 /// Search destinations.
 #[derive(Clone, Debug, Default)]
 pub struct OpenSearch {
-    /// How to log in, at most once for each endpoint.
+    /// How to log in, at most once for each endpoint and account.
     pub credentials: Vec<SearchCredential>,
 }
 
@@ -158,6 +158,9 @@ pub struct OpenSearch {
 pub struct SearchCredential {
     /// Scheme, host and port; no final slash.
     pub endpoint: String,
+    /// Account whose streams log in so, twelve digits: a login that anybody could use by naming the endpoint would be
+    /// anybody's (row X11).
+    pub account_id: String,
     /// What is shown to it.
     pub access: SearchAccess,
 }

@@ -100,6 +100,7 @@ password_file = "secret"
 [[opensearch.credentials]]
 endpoint = "http://localstack:4566"
 authentication = "sigv4"
+account_id = "555555555555"
 "#;
     std::fs::write(&file, text).expect("a file");
     let settings = load(&file, &environment()).unwrap_or_else(|error| panic!("{error}")).settings;
@@ -116,6 +117,7 @@ authentication = "sigv4"
     let SearchAccess::Basic { username, password } = &user.access else { panic!("a user") };
     assert_eq!((username.as_str(), password.expose_secret()), ("writer", "from-a-file"));
     assert!(matches!(signed.access, SearchAccess::Sigv4));
+    assert_eq!([&*user.account_id, &*signed.account_id], ["123456789012", "555555555555"]);
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4") };
     assert_eq!(credentials[0].account_id, "210987654321");
     assert_eq!(credentials[1].account_id, "123456789012");
@@ -343,6 +345,8 @@ fn each_problem_of_a_search_login_is_told() {
     check(&format!("{table}{endpoint}{user}{way}"), &at("authentication"), "\"magic\" is not a way to authenticate");
     let signed = "authentication = \"sigv4\"\nusername = \"writer\"\n";
     check(&format!("{table}{endpoint}{signed}"), &at("username"), "unknown key");
+    let account = "account_id = \"five\"\n";
+    check(&format!("{table}{endpoint}{user}{account}"), &at("account_id"), "\"five\" is not an account id");
     let twice = format!("{table}{endpoint}{user}{table}{endpoint}{user}");
     check(&twice, "opensearch.credentials", "https://x:9200 is there twice");
 }

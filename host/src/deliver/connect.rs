@@ -8,11 +8,11 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::definition::{Definition, Login, Secret, Target};
+use crate::definition::{Definition, Login, OpenSearch, Secret, Target};
 use crate::record::StreamId;
 
 use super::client::Client;
-use super::opensearch::{Authentication, OpenSearchDestination, SearchLogin, Signing};
+use super::opensearch::{Authentication, OpenSearchDestination, OthersLogin, SearchLogin, Signing};
 use super::redshift::{self, RedshiftDestination, Vault};
 use super::{
     Connector, DeliveryError, Destination, HttpEndpointDestination, Outlet, SecretShape, Secrets, SplunkDestination,
@@ -41,6 +41,11 @@ pub struct Outlets {
 }
 
 impl Connector for Outlets {
+    fn check(&self, definition: &Definition) -> Result<(), String> {
+        let Target::OpenSearch(search) = &definition.target else { return Ok(()) };
+        self.authentication(search, definition).map(drop).map_err(|error| format!("{error}."))
+    }
+
     fn connect(&self, stream: StreamId, definition: &Definition) -> Result<Option<Outlet>, DeliveryError> {
         let (arn, client, secrets) = (&definition.arn, Arc::clone(&self.client), self.secrets.clone());
         let outlet = match &definition.target {
@@ -50,7 +55,8 @@ impl Connector for Outlets {
             }
             Target::Splunk(splunk) => Outlet::Rows(Arc::new(SplunkDestination::new(splunk, arn, client, secrets))),
             Target::OpenSearch(search) => {
-                let authentication = Authentication::choose(search, &self.search_logins, &self.signing);
+                let chosen = self.authentication(search, definition);
+                let authentication = chosen.map_err(|error| unusable(error.to_string()))?;
                 let made = OpenSearchDestination::new(search, arn, definition.created_ms, client, authentication);
                 Outlet::Rows(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
             }
@@ -68,6 +74,12 @@ impl Connector for Outlets {
             }
         };
         Ok(Some(outlet))
+    }
+}
+
+impl Outlets {
+    fn authentication(&self, search: &OpenSearch, definition: &Definition) -> Result<Authentication, OthersLogin> {
+        Authentication::choose(search, &definition.account_id, &self.search_logins, &self.signing)
     }
 }
 

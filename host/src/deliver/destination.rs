@@ -43,6 +43,14 @@ pub trait Destination<B: Sync = Object>: Send + Sync + Debug {
 
 /// Opens the destination that a definition names.
 pub trait Connector: Send + Sync + Debug {
+    /// Looks at a definition before it is taken; reaches for nothing.
+    ///
+    /// # Errors
+    /// The stream may not deliver there. The text is for its owner.
+    fn check(&self, _definition: &Definition) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The destination of a stream's own records; none when that is S3, as for everything else of the stream.
     ///
     /// # Errors

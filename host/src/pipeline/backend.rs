@@ -97,9 +97,10 @@ impl Backend for PipelineBackend {
 
 impl PipelineBackend {
     /// Makes the bucket ready where the destination owns its buckets. Elsewhere a bucket that is not there yet is no
-    /// reason to refuse a stream: deliveries wait for it.
+    /// reason to refuse a stream: deliveries wait for it. Whoever may not deliver to a destination hears it now.
     /// Looks the table of a conversion up and pins it: a replay converts by what was there when the stream was asked for.
     async fn prepare(&self, definition: &mut Definition) -> Result<(), ControlError> {
+        self.context.connector.check(definition).map_err(ControlError::Refused)?;
         self.pin_table(definition).await?;
         let buckets = [Some(&definition.s3), definition.source_backup.as_ref().map(|backup| &backup.s3)];
         for s3 in buckets.into_iter().flatten() {

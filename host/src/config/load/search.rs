@@ -1,4 +1,5 @@
-//! How to log in at search endpoints: `[[opensearch.credentials]]`. Refuses two logins for one endpoint.
+//! How to log in at search endpoints: `[[opensearch.credentials]]`. Refuses two logins of one account for
+//! one endpoint.
 
 use super::super::document::Wrong;
 use super::super::report::Reason;
@@ -6,22 +7,32 @@ use super::super::{OpenSearch, SearchAccess, SearchCredential, keys};
 use super::{Loader, url};
 
 impl Loader<'_> {
-    pub(super) fn opensearch(&mut self) -> OpenSearch {
+    pub(super) fn opensearch(&mut self, default_account: Option<&str>) -> OpenSearch {
         let tables = self.document.tables(&keys::OPENSEARCH_CREDENTIALS);
-        let credentials: Vec<SearchCredential> =
-            tables.into_iter().filter_map(|(path, line)| self.search_credential(&path, line)).collect();
+        let credentials: Vec<SearchCredential> = tables
+            .into_iter()
+            .filter_map(|(path, line)| self.search_credential(&path, line, default_account))
+            .collect();
         for (at, credential) in credentials.iter().enumerate() {
-            let same = |other: &SearchCredential| other.endpoint.eq_ignore_ascii_case(&credential.endpoint);
+            let same = |other: &SearchCredential| {
+                other.endpoint.eq_ignore_ascii_case(&credential.endpoint) && other.account_id == credential.account_id
+            };
             if credentials.iter().take(at).any(same) {
                 let what = format!("{} is there twice", credential.endpoint);
-                let wrong = Wrong::new(what, "keep one login for each endpoint");
+                let wrong = Wrong::new(what, "keep one login of each account for each endpoint");
                 self.document.problem(keys::OPENSEARCH_CREDENTIALS.path, None, wrong);
             }
         }
         OpenSearch { credentials }
     }
 
-    fn search_credential(&mut self, table: &str, line: usize) -> Option<SearchCredential> {
+    fn search_credential(
+        &mut self,
+        table: &str,
+        line: usize,
+        default_account: Option<&str>,
+    ) -> Option<SearchCredential> {
+        let account_id = self.account(table, default_account);
         let endpoint = self.search_text(table, "endpoint", line, |text| {
             url(text, r#"write scheme, host and port of the cluster, such as "https://search.example.com:9200""#)
         });
@@ -41,7 +52,7 @@ impl Loader<'_> {
             }
             _ => self.basic(table, line),
         };
-        Some(SearchCredential { endpoint: endpoint?, access: access? })
+        Some(SearchCredential { endpoint: endpoint?, account_id: account_id?, access: access? })
     }
 
     fn basic(&mut self, table: &str, line: usize) -> Option<SearchAccess> {

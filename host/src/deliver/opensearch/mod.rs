@@ -37,4 +37,4 @@ pub mod figures;
 
 pub use destination::{InvalidEndpoint, Limits, OpenSearchDestination};
 pub use index::legal_index;
-pub use sign::{Authentication, Basic, SearchLogin, Service, SignError, Signer, Signing};
+pub use sign::{Authentication, Basic, OthersLogin, SearchLogin, Service, SignError, Signer, Signing};

@@ -72,6 +72,8 @@ impl Service {
 pub struct SearchLogin {
     /// Scheme, host and port.
     pub endpoint: String,
+    /// Account whose streams log in so.
+    pub account_id: String,
     /// A user; `None` signs with the host's AWS credentials.
     pub user: Option<Basic>,
 }
@@ -85,6 +87,17 @@ pub struct Signing {
     pub region: String,
     /// Time of signatures.
     pub clock: Arc<dyn Clock>,
+}
+
+/// The operator wrote a login for an endpoint, but for other accounts than the stream's: row X11.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the logins of {endpoint} belong to other accounts: the operator must add [[opensearch.credentials]] with this \
+     endpoint and account_id = \"{account_id}\""
+)]
+pub struct OthersLogin {
+    endpoint: String,
+    account_id: String,
 }
 
 /// Why a request cannot be signed.
@@ -102,10 +115,18 @@ pub enum SignError {
 }
 
 impl Authentication {
-    /// What `definition`'s endpoint is to be shown: what the operator wrote for it, an AWS signature when it is one of
-    /// Amazon's search domains, nothing otherwise.
-    pub fn choose(definition: &OpenSearch, logins: &[SearchLogin], signing: &Signing) -> Self {
-        let Ok(uri) = definition.endpoint.parse::<Uri>() else { return Self::None };
+    /// What `definition`'s endpoint is to be shown by a stream of `account_id`: what the operator wrote for it, an AWS
+    /// signature when it is one of Amazon's search domains, nothing otherwise.
+    ///
+    /// # Errors
+    /// What the operator wrote for it is for other accounts.
+    pub fn choose(
+        definition: &OpenSearch,
+        account_id: &str,
+        logins: &[SearchLogin],
+        signing: &Signing,
+    ) -> Result<Self, OthersLogin> {
+        let Ok(uri) = definition.endpoint.parse::<Uri>() else { return Ok(Self::None) };
         let service = match definition.flavour {
             SearchFlavour::Serverless => Service::Aoss,
             SearchFlavour::OpenSearch | SearchFlavour::Elasticsearch => Service::Es,
@@ -115,11 +136,17 @@ impl Authentication {
         let service = amazons.as_ref().map_or(service, |(service, _)| *service);
         let signed = || Self::Sigv4(Arc::new(Signer::new(signing.clone(), service, region)));
         let is_same = |login: &&SearchLogin| login.endpoint.parse::<Uri>().is_ok_and(|of| origin(&of) == origin(&uri));
-        match logins.iter().find(is_same) {
-            Some(SearchLogin { user: Some(user), .. }) => Self::Basic(user.clone()),
-            Some(SearchLogin { user: None, .. }) => signed(),
-            None if amazons.is_some() => signed(),
-            None => Self::None,
+        let mut of_endpoint = logins.iter().filter(is_same).peekable();
+        if of_endpoint.peek().is_none() {
+            return Ok(if amazons.is_some() { signed() } else { Self::None });
+        }
+        match of_endpoint.find(|login| login.account_id == account_id) {
+            Some(SearchLogin { user: Some(user), .. }) => Ok(Self::Basic(user.clone())),
+            Some(SearchLogin { user: None, .. }) => Ok(signed()),
+            None => {
+                let endpoint = definition.endpoint.clone();
+                Err(OthersLogin { endpoint, account_id: account_id.to_owned() })
+            }
         }
     }
 

@@ -110,3 +110,35 @@ async fn all_may_be_backed_up() {
     assert_once_each(&memory, 1_000);
     assert_eq!(bulk.rows().len(), 1_000);
 }
+
+/// Lets nobody deliver anywhere.
+#[derive(Debug)]
+struct Closed;
+
+impl Connector for Closed {
+    fn check(&self, definition: &Definition) -> Result<(), String> {
+        Err(format!("{} may not log in there.", definition.account_id))
+    }
+
+    fn connect(
+        &self,
+        _: crate::record::StreamId,
+        _: &Definition,
+    ) -> Result<Option<crate::deliver::Outlet>, crate::deliver::DeliveryError> {
+        Ok(None)
+    }
+}
+
+/// Row X11: whoever may not use a login hears it when the stream is created, and there is no stream then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_may_not_deliver_there_is_not_created() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let telemetry = Telemetry::new();
+    let plugins = plugins_in(folder.path(), &telemetry);
+    let storage = Arc::new(Disk::new(folder.path().join("journal")));
+    let pipeline = start_through(Arc::new(Closed), without_room(), storage, plugins, telemetry, &memory, 1 << 20);
+    let refused = pipeline.backend().create(searched(300, false)).await.unwrap_err();
+    assert!(matches!(&refused, crate::api::ControlError::Refused(text) if text.contains(ACCOUNT)), "{refused:?}");
+    assert!(pipeline.backend().find(ACCOUNT, "s").is_none());
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+}

@@ -135,22 +135,26 @@ async fn credentials_are_kept_replaced_and_thrown_away() {
     assert_eq!(destination.deliver(&batch).await.unwrap_err().code, "OpenSearch.CredentialsUnavailable");
 }
 
-/// Row X11: the host's AWS credentials go to Amazon's search domains and where the operator said so.
+/// Row X11: the host's AWS credentials go to Amazon's search domains and where the operator said so, and a login is
+/// for the account it was written for.
 #[test]
 fn credentials_are_for_the_endpoints_they_are_meant_for() {
     let (signing, _) = signing(1);
     let logins = [
-        SearchLogin { endpoint: "https://Search.example.com".to_owned(), user: Some(basic()) },
-        SearchLogin { endpoint: "http://localstack:4566/".to_owned(), user: None },
+        SearchLogin { endpoint: "https://Search.example.com".to_owned(), account_id: "1".into(), user: Some(basic()) },
+        SearchLogin { endpoint: "http://localstack:4566/".to_owned(), account_id: "1".into(), user: None },
+        SearchLogin { endpoint: "http://localstack:4566/".to_owned(), account_id: "2".into(), user: Some(basic()) },
     ];
-    let chosen = |endpoint: &str, flavour| {
+    let chosen_by = |account: &str, endpoint: &str, flavour| {
         let target = OpenSearch { flavour, ..target(endpoint) };
-        match Authentication::choose(&target, &logins, &signing) {
-            Authentication::None => "none".to_owned(),
-            Authentication::Basic(user) => user.username,
-            Authentication::Sigv4(signer) => format!("{signer:?}"),
+        match Authentication::choose(&target, account, &logins, &signing) {
+            Ok(Authentication::None) => "none".to_owned(),
+            Ok(Authentication::Basic(user)) => user.username,
+            Ok(Authentication::Sigv4(signer)) => format!("{signer:?}"),
+            Err(error) => error.to_string(),
         }
     };
+    let chosen = |endpoint: &str, flavour| chosen_by("1", endpoint, flavour);
     let sigv4 = |service: &str, region: &str| format!("Signer {{ service: {service:?}, region: {region:?}, .. }}");
     for (endpoint, expected) in [
         ("https://search-a-x1.us-west-2.es.amazonaws.com", sigv4("es", "us-west-2")),
@@ -168,6 +172,13 @@ fn credentials_are_for_the_endpoints_they_are_meant_for() {
         assert_eq!(chosen(endpoint, SearchFlavour::OpenSearch), expected, "{endpoint}");
     }
     assert_eq!(chosen("http://localstack:4566", SearchFlavour::Serverless), sigv4("aoss", "eu-west-1"));
+    assert_eq!(chosen_by("2", "http://localstack:4566", SearchFlavour::OpenSearch), "writer");
+    for (account, endpoint) in [("2", "https://search.example.com/x"), ("3", "http://localstack:4566")] {
+        let told = chosen_by(account, endpoint, SearchFlavour::OpenSearch);
+        let (what, remedy) =
+            (format!("the logins of {endpoint} belong to other"), format!("account_id = \"{account}\""));
+        assert!(told.starts_with(&what) && told.contains(&remedy), "{told}");
+    }
 }
 
 /// Row X12: nothing secret is shown by accident.
