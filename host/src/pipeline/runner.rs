@@ -406,7 +406,10 @@ impl Runner {
             match self.context.plugins.current(name) {
                 Some(version) => plugins.push(self.guard.ruling(version)?),
                 None => {
-                    self.hold(&format!("plugin {name} is not in the plugin folder, or its file does not load"));
+                    self.hold(&format!(
+                        "plugin {name} is not in the plugin folder, or its file does not load: publish it with \
+                         `hydrant plugin publish`"
+                    ));
                     return None;
                 }
             }

@@ -117,6 +117,9 @@ struct Violations {
 /// One answer names at most this many violations: twice a batch whose records all break a rule.
 const VIOLATIONS_NAMED: usize = 1_000;
 
+/// Follows the service's own message.
+const HTTP_REMEDY: &str = " (http:// needs egress.plaintext in the host's configuration)";
+
 impl Violations {
     fn collect(&mut self, shape: &Shape, node: &Node<'_>) {
         match (shape, node) {
@@ -161,7 +164,10 @@ impl Violations {
                 self.check_length(text.chars().count(), 1, *most);
                 let matched = if self.addresses == Addresses::Tls { pattern } else { plaintext };
                 if !matched.matches(text) {
-                    self.add(&format!("Member must satisfy regular expression pattern: {}", pattern.printed));
+                    // Where nothing but TLS is missing, whoever runs the host can help.
+                    let remedy = if plaintext.matches(text) { HTTP_REMEDY } else { "" };
+                    let printed = pattern.printed;
+                    self.add(&format!("Member must satisfy regular expression pattern: {printed}{remedy}"));
                 }
             }
             (Shape::ExtendedEnum(_, ours), Node::Text(text)) if ours.contains(&text.as_ref()) => {}

@@ -104,9 +104,11 @@ async fn rules_have_their_messages() {
     let kind = Kind::http_endpoint();
     let url = |url: &str| json!({"EndpointConfiguration": {"Url": url}});
     let pattern = "Member must satisfy regular expression pattern: https://.*";
-    for text in ["http://hooks.test", "hooks.test", "https:hooks.test"] {
+    for text in ["hooks.test", "https:hooks.test"] {
         kind.breaks(url(text), "endpointConfiguration.url", pattern).await;
     }
+    let remedy = format!("{pattern} (http:// needs egress.plaintext in the host's configuration)");
+    kind.breaks(url("http://hooks.test"), "endpointConfiguration.url", &remedy).await;
     for (text, broken) in [
         ("https://me@hooks.test", "must not contain a user name or a fragment."),
         ("https://hooks.test/a#b", "must not contain a user name or a fragment."),

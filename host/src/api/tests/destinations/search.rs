@@ -111,7 +111,8 @@ async fn addresses_are_addresses() {
         let mut path = member.to_owned();
         path[..1].make_ascii_lowercase();
         let pattern = "Member must satisfy regular expression pattern: https:.*";
-        kind.breaks(json!({member: "http://search.test"}), &path, pattern).await;
+        let remedy = format!("{pattern} (http:// needs egress.plaintext in the host's configuration)");
+        kind.breaks(json!({member: "http://search.test"}), &path, &remedy).await;
         kind.breaks(json!({member: "ftp://search.test"}), &path, pattern).await;
         for (text, broken) in [
             ("https://me:secret@search.test", "must not contain a user name or a fragment."),
