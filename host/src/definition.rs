@@ -250,7 +250,8 @@ pub struct Redshift {
     pub retry_seconds: u32,
 }
 
-/// Delivery to an HTTP endpoint that speaks Firehose's request and response specification.
+/// Delivery to an HTTP endpoint: one that speaks Firehose's request and response specification, or takes records as
+/// they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpEndpoint {
     /// `Url`, query string included.
@@ -259,6 +260,9 @@ pub struct HttpEndpoint {
     pub access_key: Login,
     /// `ContentEncoding` is `GZIP`.
     pub is_compressed: bool,
+    /// What a request holds.
+    #[serde(default)]
+    pub body: EndpointBody,
     /// `CommonAttributes`, in the order given.
     pub attributes: Vec<(String, String)>,
     /// When batches are cut.
@@ -267,6 +271,30 @@ pub struct HttpEndpoint {
     pub retry_seconds: u32,
     /// `AllData`: everything goes to S3 as well.
     pub backs_up_all: bool,
+}
+
+/// What a request to an HTTP endpoint holds: `EndpointBody`, an extension of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointBody {
+    /// A batch, in the request and response specification of Firehose.
+    #[default]
+    Firehose,
+    /// One record, as it is.
+    Record,
+}
+
+impl EndpointBody {
+    /// All of them, in the order in which messages name them.
+    pub const ALL: [Self; 2] = [Self::Firehose, Self::Record];
+
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firehose => "Firehose",
+            Self::Record => "Record",
+        }
+    }
 }
 
 /// Delivery to Splunk's HTTP event collector with indexer acknowledgement.

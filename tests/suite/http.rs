@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hydrant::definition::{Buffering, HttpEndpoint, Login, Secret};
+use hydrant::definition::{Buffering, EndpointBody, HttpEndpoint, Login, Secret};
 use hydrant::deliver::client::{Client, Egress};
 use hydrant::deliver::{DeliveryError, Destination, HttpEndpointDestination, Receipt, Secrets, Verdict};
 use hydrant::record::{Documents, Partition, Records, Rows, Seal, StreamId};
-use hydrant_tests::peers::{Authority, EndpointFault, HttpEndpointReceiver};
+use hydrant_tests::peers::{Authority, EndpointFault, HttpEndpointReceiver, Webhook};
 use hydrant_tests::wait;
 use uuid::Uuid;
 
@@ -66,6 +66,7 @@ fn settings(url: String) -> HttpEndpoint {
         url,
         access_key: Login::Given { user: String::new(), secret: Secret::new(KEY) },
         is_compressed: false,
+        body: EndpointBody::Firehose,
         attributes: vec![("team".into(), "sensors".into()), ("ort".into(), "Köln".into())],
         buffering: Buffering { bytes: 5 << 20, seconds: 60 },
         retry_seconds: 300,
@@ -290,4 +291,42 @@ async fn an_endpoint_inside_is_not_asked() {
         assert!(error.text.contains("egress.allow"), "{error}");
     }
     assert!(receiver.heads().is_empty());
+}
+
+/// Issue 5, line 12: a webhook gets each record as it is, in order; a refusal costs its record alone, a pause keeps the
+/// rest for later, and each record has an id that stays its own.
+#[tokio::test]
+async fn a_webhook_gets_one_record_at_a_time() {
+    let authority = Authority::new();
+    let receiver = Webhook::start(&authority).await;
+    let settings = HttpEndpoint { body: EndpointBody::Record, access_key: Login::None, ..settings(receiver.url()) };
+    let client = client(&authority, receiver.host());
+    let destination = HttpEndpointDestination::new(&settings, ARN, client, Secrets::new(None));
+    let records: Vec<Vec<u8>> = (0..5).map(|at| format!("{{\"text\":\"{at}\"}}").into_bytes()).collect();
+    let batch = documents(&records);
+
+    receiver.answer(&[204, 400, 201, 429]);
+    let receipt = destination.deliver(&batch).await.unwrap();
+    assert_eq!(receipt.refused.iter().map(|one| one.at).collect::<Vec<_>>(), [1]);
+    assert!(receipt.refused[0].message.contains("status 400, body: ok"), "{receipt:?}");
+    let left: Vec<usize> = receipt.again.iter().map(|one| one.at).collect();
+    assert_eq!(left, [3, 4]);
+
+    let rest = Documents { seal: Arc::clone(&batch.seal), rows: batch.rows.select(&left) };
+    receiver.answer(&[429]);
+    let error = fails(&destination, &rest).await;
+    assert_eq!(error.verdict, Verdict::Retry(Some(Duration::from_secs(7))), "{error}");
+    assert_eq!(destination.deliver(&rest).await.unwrap(), Receipt::default());
+
+    let requests = receiver.requests();
+    let sent: Vec<&[u8]> = requests.iter().map(|request| request.body.as_slice()).collect();
+    assert_eq!(sent, [0, 1, 2, 3, 3, 3, 4].map(|at: usize| records[at].as_slice()));
+    let ids: Vec<&str> = requests.iter().map(|one| one.header("x-amz-firehose-request-id").unwrap()).collect();
+    assert!(ids[3] == ids[4] && ids[4] == ids[5], "{ids:?}");
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 5, "{ids:?}");
+    for request in &requests {
+        assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/services/T0/B0/secret"));
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        assert_eq!(request.header("x-amz-firehose-protocol-version"), None);
+    }
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The folder with the toolchains, installed once.
-fn toolchains() -> &'static Path {
+pub(super) fn toolchains() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(|| {
         let place = target_directory().join("toolchains");

@@ -6,11 +6,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken expectation is the test's failure")]
 
 mod bad_input;
+mod bad_input_destinations;
 mod breakers;
 mod capabilities;
 mod crash;
 mod destinations;
 mod examples;
+mod examples_alerts;
 mod examples_lake;
 mod formats;
 mod full_disk;

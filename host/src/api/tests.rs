@@ -68,7 +68,7 @@ fn settings() -> Settings {
         },
         check_query: |query| match query.strip_prefix('{') {
             Some(keys) => Ok(keys.trim_end_matches('}').split(',').map(str::to_owned).collect()),
-            None if query == "bad" => Err("MetadataExtractionQuery does not compile".to_owned()),
+            None if query == "bad" => Err("the query is not jq".to_owned()),
             None => Ok(Vec::new()),
         },
         plaintext: false,

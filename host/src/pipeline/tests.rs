@@ -257,6 +257,50 @@ async fn a_small_budget_cuts_early() {
     assert!(memory.bodies().len() > 1, "one object would have needed eight times the budget");
 }
 
+/// Row D8: a disk that fills while a batch is being spilled. What is in the file and what is not make one object, cut
+/// early, and so do those that follow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spool_that_fills_half_way_loses_nothing() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let telemetry = Telemetry::new();
+    let plugins = plugins_in(folder.path(), &telemetry);
+    let storage = Arc::new(Disk::new(folder.path().join("journal")));
+    let spool = Spool::open(&folder.path().join("spool"), 50_000).unwrap();
+    let pipeline = start_beside(&Bulk::default(), spool.clone(), storage, plugins, telemetry, &memory, 20_000);
+    pipeline.backend().create(definition(128 << 20, 900)).await.unwrap();
+    for part in 0..40 {
+        put(&pipeline, lines(part * 500..(part + 1) * 500)).await;
+    }
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 20_000);
+    let longest = memory.bodies().values().map(|body| body.len()).max();
+    assert!(memory.bodies().len() > 1 && longest > Some(30_000), "{longest:?}");
+    assert_eq!(spool.used_bytes(), 0);
+}
+
+/// Row D8: what was spilled cannot be read back; the journal has it still, and the object is the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spilled_batch_that_is_gone_is_made_again() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    let telemetry = Telemetry::new();
+    let plugins = plugins_in(folder.path(), &telemetry);
+    let storage = Arc::new(Disk::new(folder.path().join("journal")));
+    let place = folder.path().join("spool");
+    let spool = Spool::open(&place, 1 << 20).unwrap();
+    let pipeline = start_beside(&Bulk::default(), spool.clone(), storage, plugins, telemetry, &memory, 20_000);
+    pipeline.backend().create(definition(128 << 20, 900)).await.unwrap();
+    for part in 0..10 {
+        put(&pipeline, lines(part * 500..(part + 1) * 500)).await;
+    }
+    until("something is spilled", || spool.used_bytes() > 0).await;
+    for file in std::fs::read_dir(&place).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 5_000);
+    assert!(memory.bodies().values().any(|body| body.starts_with(b"0000000\n")));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_keeps_what_is_buffered_and_names_it_anew() {
     let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));

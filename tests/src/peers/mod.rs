@@ -14,6 +14,7 @@ mod readers;
 pub mod redshift;
 mod s3;
 mod splunk;
+mod webhook;
 
 pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
 pub use http1::{Authority, Received};
@@ -24,3 +25,4 @@ pub use readers::python_with_readers;
 pub use redshift::Redshift;
 pub use s3::{S3Peer, s3proxy, versitygw};
 pub use splunk::{Acknowledging, CollectorFault, HecReceiver, splunk_hec_handler};
+pub use webhook::Webhook;

@@ -37,7 +37,9 @@ pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Set
     let of_s3 = || text_within(&given, "S3Configuration", "RoleARN").to_owned();
     let role = given_text(&given, "RoleARN").unwrap_or_else(of_s3);
     let steps = processing::settle(&mut given, &Context { role: &role, lambda_size: "1", rules })?;
-    let processors = steps.without_partitions()?.without_backup()?;
+    let steps = steps.without_partitions()?;
+    let body = steps.extensions.endpoint_body.unwrap_or_default();
+    let processors = steps.without_backup()?;
     let retry_seconds = retry_seconds(&mut given, RETRY_SECONDS);
     fill(&mut given, "S3BackupMode", json!("FailedDataOnly"));
     let s3 = s3::nested(&mut given, rules)?;
@@ -45,6 +47,7 @@ pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Set
         url,
         access_key,
         is_compressed: text_within(&given, REQUEST, "ContentEncoding") == "GZIP",
+        body,
         attributes,
         buffering,
         retry_seconds,

@@ -49,7 +49,7 @@ fn settle(mut given: Map<String, Value>, flavour: SearchFlavour, rules: &Rules) 
     logging(&mut given)?;
     let role = text(&given, "RoleARN").to_owned();
     let steps = processing::settle(&mut given, &Context { role: &role, lambda_size: "1", rules })?;
-    let processors = steps.without_partitions()?.without_backup()?;
+    let processors = steps.without_partitions()?.without_endpoint()?.without_backup()?;
     let retry_seconds = retry_seconds(&mut given, RETRY_SECONDS);
     fill(&mut given, "S3BackupMode", json!("FailedDocumentsOnly"));
     let is_serverless = flavour == SearchFlavour::Serverless;

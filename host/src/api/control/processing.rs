@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use base64_simd::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::extensions::{self, Extensions};
 use super::lambda;
 use super::partitioning::only_with_partitions;
 use crate::api::error::{Fault, invalid_argument};
@@ -33,8 +34,8 @@ pub(super) struct Steps {
     pub(super) processors: Vec<Processor>,
     /// Keys that the query says, as far as they are known without a record.
     pub(super) query_keys: Option<Vec<String>>,
-    /// What stands after each record of the source backup: an extension of ours.
-    pub(super) backup_delimiter: Option<String>,
+    /// What is asked of us beyond what the service knows.
+    pub(super) extensions: Extensions,
 }
 
 impl Steps {
@@ -43,10 +44,17 @@ impl Steps {
     /// # Errors
     /// `InvalidArgumentException` when a delimiter was given for it.
     pub(super) fn without_backup(self) -> Result<Vec<Processor>, Fault> {
-        if self.backup_delimiter.is_some() {
-            return Err(invalid_argument(format!("{BACKUP_DELIMITER} can only be used when S3BackupMode is Enabled.")));
-        }
+        self.extensions.refuse_backup_delimiter()?;
         Ok(self.processors)
+    }
+
+    /// The same for a destination that is no HTTP endpoint.
+    ///
+    /// # Errors
+    /// `InvalidArgumentException` when it was said what such an endpoint gets.
+    pub(super) fn without_endpoint(self) -> Result<Self, Fault> {
+        self.extensions.refuse_endpoint_body()?;
+        Ok(self)
     }
 
     /// The same for a destination that cannot partition.
@@ -93,8 +101,8 @@ pub(super) fn settle(given: &mut Map<String, Value>, context: &Context<'_>) -> R
                 steps.processors.extend(lambda::settle(processor, context)?);
                 continue;
             }
-            HYDRANT => {
-                steps.backup_delimiter = extensions(processor)?;
+            extensions::KIND => {
+                steps.extensions = extensions::settle(processor)?;
                 continue;
             }
             "Decompression" => decompression(processor)?,
@@ -141,7 +149,8 @@ pub(super) fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)
         .filter_map(|parameter| Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?)))
 }
 
-fn parameter<'v>(processor: &'v Value, name: &str) -> Option<&'v str> {
+/// The value of one.
+pub(super) fn parameter<'v>(processor: &'v Value, name: &str) -> Option<&'v str> {
     parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
@@ -186,7 +195,8 @@ fn metadata_extraction(processor: &Value, rules: &Rules) -> Result<(Processor, V
     if required(processor, "JsonParsingEngine")? != "JQ-1.6" {
         return Err(invalid_argument("JsonParsingEngine must be JQ-1.6 for MetadataExtraction processor."));
     }
-    let keys = (rules.check_query)(query).map_err(invalid_argument)?;
+    let keys =
+        (rules.check_query)(query).map_err(|wrong| invalid_argument(format!("MetadataExtractionQuery: {wrong}.")))?;
     Ok((Processor::ExtractMetadata { query: query.to_owned() }, keys))
 }
 
@@ -195,23 +205,8 @@ fn append_delimiter(processor: &Value) -> Processor {
     Processor::AppendDelimiter { delimiter }
 }
 
-/// Type of the processor that carries extensions of ours: SDKs do not check the words of an enum, so they send it.
-const HYDRANT: &str = "Hydrant";
-
-/// The extension that Firehose lacks most: source records are backed up without anything between them there.
-const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
-
-fn extensions(processor: &Value) -> Result<Option<String>, Fault> {
-    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| *name != BACKUP_DELIMITER) {
-        return Err(invalid_argument(format!(
-            "Processor type {HYDRANT} has no parameter {unknown}; it has {BACKUP_DELIMITER}."
-        )));
-    }
-    Ok(parameter(processor, BACKUP_DELIMITER).map(unescaped))
-}
-
 /// A delimiter comes as text with backslash escapes: the two characters `\n` mean a newline.
-fn unescaped(given: &str) -> String {
+pub(super) fn unescaped(given: &str) -> String {
     let mut delimiter = String::new();
     let mut letters = given.chars();
     while let Some(letter) = letters.next() {

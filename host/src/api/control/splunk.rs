@@ -32,7 +32,7 @@ pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Set
     logging(&mut given)?;
     let role = text_within(&given, "S3Configuration", "RoleARN").to_owned();
     let steps = processing::settle(&mut given, &Context { role: &role, lambda_size: "0.25", rules })?;
-    let processors = steps.without_partitions()?.without_backup()?;
+    let processors = steps.without_partitions()?.without_endpoint()?.without_backup()?;
     let retry_seconds = retry_seconds(&mut given, RETRY_SECONDS);
     fill(&mut given, ACKNOWLEDGEMENT, json!(ACKNOWLEDGEMENT_SECONDS));
     fill(&mut given, "S3BackupMode", json!("FailedEventsOnly"));

@@ -228,7 +228,7 @@ async fn rules_of_the_other_processors_have_their_messages() {
     refuses(kind, &[("MetadataExtractionQuery", "{a}")], missing).await;
     let engines = "JsonParsingEngine must be JQ-1.6 for MetadataExtraction processor.";
     refuses(kind, &[("MetadataExtractionQuery", "{a}"), ("JsonParsingEngine", "JQ-1.7")], engines).await;
-    refuses(kind, &[("MetadataExtractionQuery", "bad"), engine], "MetadataExtractionQuery does not compile").await;
+    refuses(kind, &[("MetadataExtractionQuery", "bad"), engine], "MetadataExtractionQuery: the query is not jq.").await;
     for kind in ["Decompression", "AppendDelimiterToRecord", "Hydrant"] {
         let twice = [step(kind, &[]), step(kind, &[])];
         refuses_members(through(&twice), &format!("Cannot have more than 1 {kind} processor.")).await;
@@ -239,7 +239,8 @@ async fn rules_of_the_other_processors_have_their_messages() {
 #[tokio::test]
 async fn our_own_processor_takes_its_own_parameters_only() {
     for name in ["LambdaArn", "Delimiter", "OnPluginFailure"] {
-        let message = format!("Processor type Hydrant has no parameter {name}; it has SourceBackupDelimiter.");
+        let message =
+            format!("Processor type Hydrant has no parameter {name}; it has EndpointBody and SourceBackupDelimiter.");
         refuses_members(through(&[step("Hydrant", &[(name, "x")])]), &message).await;
     }
     let rig = Rig::new();

@@ -5,7 +5,8 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::definition::{
-    Buffering, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target, testing,
+    Buffering, EndpointBody, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target,
+    testing,
 };
 use crate::record::{Content, ErrorOutput, Origins, Ran, Records};
 
@@ -498,6 +499,7 @@ fn rows_keep_their_names() {
         url: "https://example".to_owned(),
         access_key: Login::None,
         is_compressed: false,
+        body: EndpointBody::Firehose,
         attributes: Vec::new(),
         buffering: Buffering { bytes: 10, seconds: 60 },
         retry_seconds: 300,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, USER_AGENT};
 
-use super::request::{MOST_RECORD_BYTES, Part, Plan, body, common_attributes, plan};
-use super::response::{INVALID_RESPONSE, Verdict as Judgement, judge};
-use crate::definition::HttpEndpoint;
+use super::request::{MOST_RECORD_BYTES, Part, Plan, body, common_attributes, plan, single};
+use super::response::{INVALID_RESPONSE, Verdict as Judgement, judge, judge_single};
+use crate::definition::{EndpointBody, HttpEndpoint};
 use crate::deliver::client::{Client, SendError, SendErrorKind};
 use crate::deliver::secrets::{SecretShape, Secrets};
 use crate::deliver::{DeliveryError, Destination, Postponed, Receipt, Refused, Verdict};
@@ -63,7 +63,11 @@ impl HttpEndpointDestination {
         let request = self.request(documents, part).await.map_err(Failure::Again)?;
         let answer = self.client.send(request, self.timeout, MOST_ANSWER_BYTES).await;
         let answer = answer.map_err(|error| Failure::Again(unanswered(error)))?;
-        match judge(&answer, part.id) {
+        let judgement = match self.settings.body {
+            EndpointBody::Firehose => judge(&answer, part.id),
+            EndpointBody::Record => judge_single(&answer),
+        };
+        match judgement {
             Judgement::Taken => Ok(()),
             Judgement::Again { code, message, after } => {
                 Err(Failure::Again(DeliveryError { verdict: Verdict::Retry(after), code, text: message, source: None }))
@@ -77,17 +81,23 @@ impl HttpEndpointDestination {
             let text = error.to_string();
             DeliveryError { source: Some(Box::new(error)), ..retry(SECRET_UNAVAILABLE, text) }
         })?;
-        let is_compressed = self.settings.is_compressed;
+        let (is_compressed, shape) = (self.settings.is_compressed, self.settings.body);
         let (seal, records, wanted) = (Arc::clone(&documents.seal), documents.rows.records.clone(), part.clone());
         // Tens of megabytes of base64 and gzip do not belong on a thread that serves sockets.
-        let body = tokio::task::spawn_blocking(move || body(&seal, &records, &wanted, is_compressed)).await;
+        let body = tokio::task::spawn_blocking(move || match shape {
+            EndpointBody::Firehose => body(&seal, &records, &wanted, is_compressed),
+            EndpointBody::Record => single(&records, &wanted, is_compressed),
+        })
+        .await;
         let body = body.map_err(|gone| retry("InternalError", gone.to_string()))?;
         let mut request = Request::post(&self.settings.url)
             .header(USER_AGENT, concat!("hydrant/", env!("CARGO_PKG_VERSION")))
-            .header("X-Amz-Firehose-Protocol-Version", "1.0")
             .header("X-Amz-Firehose-Request-Id", part.id.to_string())
             .header("X-Amz-Firehose-Source-Arn", &self.arn)
             .header(CONTENT_TYPE, "application/json");
+        if shape == EndpointBody::Firehose {
+            request = request.header("X-Amz-Firehose-Protocol-Version", "1.0");
+        }
         if let Some(login) = login {
             let mut key = HeaderValue::from_str(login.secret.expose()).map_err(|_| {
                 retry(SECRET_UNAVAILABLE, "the access key has characters that no header may have".to_owned())
@@ -109,7 +119,7 @@ impl HttpEndpointDestination {
 #[async_trait]
 impl Destination<Documents> for HttpEndpointDestination {
     async fn deliver(&self, documents: &Documents) -> Result<Receipt, DeliveryError> {
-        let Plan { parts, too_large } = plan(documents);
+        let Plan { parts, too_large } = plan(documents, self.settings.body);
         let refuse = |at: usize| Refused {
             at,
             code: RECORD_TOO_LARGE.into(),

@@ -6,6 +6,7 @@ use libdeflater::{CompressionLvl, Compressor};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::definition::EndpointBody;
 use crate::record::{Documents, Records, Rows, Seal};
 
 /// Most records of a request. Source: the endpoint specification, as are the two below.
@@ -44,7 +45,22 @@ pub(super) struct Plan {
 
 /// Cuts from the front, each part as long as allowed. What is left of a batch after some parts were taken therefore
 /// falls into the same parts again, under the same ids.
-pub(super) fn plan(documents: &Documents) -> Plan {
+pub(super) fn plan(documents: &Documents, body: EndpointBody) -> Plan {
+    match body {
+        EndpointBody::Firehose => batches(documents),
+        EndpointBody::Record => singles(documents),
+    }
+}
+
+/// A part for each record. How long a record may be is what its endpoint says.
+fn singles(documents: &Documents) -> Plan {
+    let rows = &documents.rows;
+    let part =
+        |at: usize| Part { records: vec![at], id: derived(documents.seal.id, rows.sequences[at], rows.ordinals[at]) };
+    Plan { parts: (0..rows.len()).map(part).collect(), too_large: Vec::new() }
+}
+
+fn batches(documents: &Documents) -> Plan {
     let rows = &documents.rows;
     let is_whole = rows.len() as u64 == documents.seal.record_count;
     let mut plan = Plan::default();
@@ -86,6 +102,12 @@ fn derived(batch: Uuid, sequence: u64, ordinal: u32) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// A request's body when it is one record.
+pub(super) fn single(records: &Records, part: &Part, is_compressed: bool) -> Vec<u8> {
+    let body = part.records.iter().map(|&at| records.record(at)).collect::<Vec<_>>().concat();
+    if is_compressed { gzip(&body) } else { body }
 }
 
 /// A request's body. The time is the batch's, so that a repetition is the same to the byte.

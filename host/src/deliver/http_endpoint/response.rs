@@ -1,5 +1,6 @@
 //! What an answer means, rule by rule. Pure. Every breach of the specification is a failure that is retried; only 413 is
-//! final, whoever says it and however: the same request would be too large again.
+//! final, whoever says it and however: the same request would be too large again. Where a request is one record, 400 and
+//! 422 are final, too: it is that record they speak of.
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -66,12 +67,31 @@ pub(super) fn judge(answer: &Response<Bytes>, id: Uuid) -> Verdict {
             Some(breach) => Verdict::Again { code: INVALID_RESPONSE, message: described(answer, breach), after: None },
         };
     }
+    untaken(answer)
+}
+
+/// What any other status says: nothing for sure, so it may be sent again.
+fn untaken(answer: &Response<Bytes>) -> Verdict {
+    let status = answer.status();
     let is_known = status.is_success() || status.is_client_error() || status.is_server_error();
     let (code, what) = match is_known {
         true => (DESTINATION_EXCEPTION, "the endpoint did not take the request"),
         false => (INVALID_RESPONSE, "the status is not one of 2xx, 4xx or 5xx, and redirects are not followed"),
     };
     Verdict::Again { code, message: described(answer, what), after: pause(answer.headers()) }
+}
+
+/// Judges the answer to a request that held one record, by what HTTP says: whoever takes it knows nothing of Firehose.
+pub(super) fn judge_single(answer: &Response<Bytes>) -> Verdict {
+    let status = answer.status();
+    if status.is_success() {
+        return Verdict::Taken;
+    }
+    // The record itself is at fault, and would be the next time.
+    if matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY) {
+        return Verdict::Never { message: described(answer, "the endpoint refused the record") };
+    }
+    untaken(answer)
 }
 
 /// The first rule that the answer breaks.

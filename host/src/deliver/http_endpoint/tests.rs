@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::request::*;
 use super::response::*;
+use crate::definition::EndpointBody;
 use crate::record::{Documents, Partition, Records, Rows, Seal, StreamId};
 
 const ID: Uuid = Uuid::from_u128(0x5eed);
@@ -47,10 +48,15 @@ fn batch(lengths: &[usize]) -> Documents {
     Documents { seal: Arc::new(seal), rows }
 }
 
+/// What Firehose would send.
+fn batches(documents: &Documents) -> Plan {
+    plan(documents, EndpointBody::Firehose)
+}
+
 #[test]
 fn a_body_is_what_the_specification_says_and_the_same_each_time() {
     let documents = batch(&[3, 0, 1]);
-    let plan = plan(&documents);
+    let plan = batches(&documents);
     let plain = body(&documents.seal, &documents.rows.records, &plan.parts[0], false);
     let expected = r#"{"requestId":"00000000-0000-0000-0000-000000005eed","timestamp":1700000000123,"records":[{"data":"YWFh"},{"data":""},{"data":"Yw=="}]}"#;
     assert_eq!(String::from_utf8(plain.clone()).unwrap(), expected);
@@ -63,30 +69,30 @@ fn a_body_is_what_the_specification_says_and_the_same_each_time() {
 
 #[test]
 fn a_batch_within_the_limits_is_one_request_under_its_own_id() {
-    let plan = plan(&batch(&vec![1; MOST_RECORDS]));
+    let plan = batches(&batch(&vec![1; MOST_RECORDS]));
     assert_eq!(plan.parts.len(), 1);
     assert_eq!((plan.parts[0].id, plan.parts[0].records.len()), (ID, MOST_RECORDS));
-    assert_eq!(super::request::plan(&batch(&[])), Plan::default());
+    assert_eq!(batches(&batch(&[])), Plan::default());
 }
 
 #[test]
 fn more_records_than_allowed_are_several_requests_with_ids_of_their_own() {
     let documents = batch(&vec![1; 2 * MOST_RECORDS + 1]);
-    let whole = plan(&documents);
+    let whole = batches(&documents);
     assert_eq!(whole.parts.iter().map(|part| part.records.len()).collect::<Vec<_>>(), [MOST_RECORDS, MOST_RECORDS, 1]);
     let ids: Vec<Uuid> = whole.parts.iter().map(|part| part.id).collect();
     assert!(ids[0] == ID && ids[1] != ID && ids[2] != ID && ids[1] != ids[2], "{ids:?}");
-    assert_eq!(plan(&documents), whole);
+    assert_eq!(batches(&documents), whole);
     // What is left after the first part was taken has the ids it had.
     let left: Vec<usize> = (MOST_RECORDS..documents.rows.len()).collect();
     let rest = Documents { seal: Arc::clone(&documents.seal), rows: documents.rows.select(&left) };
-    assert_eq!(plan(&rest).parts.iter().map(|part| part.id).collect::<Vec<_>>(), ids[1..]);
+    assert_eq!(batches(&rest).parts.iter().map(|part| part.id).collect::<Vec<_>>(), ids[1..]);
 }
 
 #[test]
 fn no_body_is_longer_than_allowed() {
     let documents = batch(&[MOST_RECORD_BYTES; 50]);
-    let plan = plan(&documents);
+    let plan = batches(&documents);
     assert_eq!(plan.parts.len(), 2);
     for part in &plan.parts {
         let bytes = body(&documents.seal, &documents.rows.records, part, false).len();
@@ -98,8 +104,53 @@ fn no_body_is_longer_than_allowed() {
 
 #[test]
 fn a_record_that_no_request_may_hold_is_left_out_alone() {
-    let plan = plan(&batch(&[1, MOST_RECORD_BYTES + 1, MOST_RECORD_BYTES]));
+    let plan = batches(&batch(&[1, MOST_RECORD_BYTES + 1, MOST_RECORD_BYTES]));
     assert_eq!((plan.too_large, plan.parts[0].records.clone()), (vec![1], vec![0, 2]));
+}
+
+/// Line 12 of the deliveries: a webhook gets one record at a time, each under an id that stays its own.
+#[test]
+fn a_record_by_itself_is_a_request_with_its_bytes() {
+    let documents = batch(&[3, 0, MOST_RECORD_BYTES + 1]);
+    let singles = |documents: &Documents| plan(documents, EndpointBody::Record);
+    let whole = singles(&documents);
+    assert!(whole.too_large.is_empty(), "what is too large for an endpoint, it says itself");
+    assert_eq!(whole.parts.iter().map(|part| part.records.clone()).collect::<Vec<_>>(), [[0], [1], [2]]);
+    let body = |at: usize, is_compressed| single(&documents.rows.records, &whole.parts[at], is_compressed);
+    assert_eq!((body(0, false), body(1, false)), (b"aaa".to_vec(), Vec::new()));
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&body(0, true)[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, b"aaa");
+    let ids: Vec<Uuid> = whole.parts.iter().map(|part| part.id).collect();
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && !ids.contains(&ID), "{ids:?}");
+    let rest = Documents { seal: Arc::clone(&documents.seal), rows: documents.rows.select(&[1, 2]) };
+    assert_eq!(singles(&rest).parts.iter().map(|part| part.id).collect::<Vec<_>>(), ids[1..]);
+}
+
+/// Line 12 of the deliveries: every status of a webhook, which knows nothing of Firehose's answer.
+#[test]
+fn a_webhook_says_with_its_status_alone_what_became_of_a_record() {
+    let code = |status: u16| match judge_single(&answer(status, &[("content-type", "text/plain")], "ok")) {
+        Verdict::Taken => "taken",
+        Verdict::Again { code, .. } => code,
+        Verdict::Never { .. } => "never",
+    };
+    for status in [200, 201, 202, 204] {
+        assert_eq!(code(status), "taken", "{status}");
+    }
+    for status in [400, 413, 422] {
+        assert_eq!(code(status), "never", "{status}");
+    }
+    for status in [401, 403, 404, 408, 409, 410, 425, 429, 500, 503] {
+        assert_eq!(code(status), DESTINATION_EXCEPTION, "{status}");
+    }
+    for status in [100, 302, 307] {
+        assert_eq!(code(status), INVALID_RESPONSE, "{status}");
+    }
+    let Verdict::Again { after, .. } = judge_single(&answer(429, &[("retry-after", "30")], "")) else {
+        panic!("a pause");
+    };
+    assert_eq!(after, Some(Duration::from_secs(30)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::ROLE;
 use super::{Kind, bare_s3, plaintext};
-use crate::definition::{Buffering, HttpEndpoint, Login, Secret, Target};
+use crate::definition::{Buffering, EndpointBody, HttpEndpoint, Login, Secret, Target};
 
 const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key";
 
@@ -13,6 +13,7 @@ fn target() -> HttpEndpoint {
         url: "https://hooks.test/in?a=b".to_owned(),
         access_key: Login::None,
         is_compressed: false,
+        body: EndpointBody::Firehose,
         attributes: Vec::new(),
         buffering: Buffering { bytes: 5 << 20, seconds: 300 },
         retry_seconds: 300,
@@ -67,6 +68,39 @@ async fn everything_given_is_obeyed() {
     assert_eq!(made.description().await["RequestConfiguration"], json!({"ContentEncoding": "NONE"}));
     let Target::HttpEndpoint(now) = &made.definition().target else { panic!("an endpoint") };
     assert!(!now.is_compressed && now.attributes.is_empty());
+}
+
+/// An extension of ours: what webhooks take. It goes with the processors that say it, and no other destination has it.
+#[tokio::test]
+async fn an_endpoint_gets_firehoses_requests_unless_records_are_asked_for() {
+    let with = |word: &str| {
+        let parameter = json!({"ParameterName": "EndpointBody", "ParameterValue": word});
+        let processors = json!([{"Type": "Hydrant", "Parameters": [parameter]}]);
+        json!({"ProcessingConfiguration": {"Enabled": true, "Processors": processors}})
+    };
+    let made = Kind::http_endpoint().made(with("Record")).await;
+    let of = |body: EndpointBody| Target::HttpEndpoint(HttpEndpoint { body, ..target() });
+    assert_eq!(made.definition().target, of(EndpointBody::Record));
+    assert_eq!(made.description().await["ProcessingConfiguration"], with("Record")["ProcessingConfiguration"]);
+    made.update(with("Firehose")).await;
+    assert_eq!(made.definition().target, of(EndpointBody::Firehose));
+    let words = "EndpointBody must be Firehose or Record for Hydrant processor.";
+    made.refuses(with("record"), words).await;
+    made.update(with("Record")).await;
+    made.update(json!({"ProcessingConfiguration": {"Enabled": false}})).await;
+    assert_eq!(made.definition().target, of(EndpointBody::Firehose));
+    for kind in Kind::all().into_iter().filter(|kind| kind.stem != "HttpEndpoint") {
+        let only = "EndpointBody can only be used with HttpEndpointDestinationConfiguration.";
+        kind.refuses(with("Record"), only).await;
+    }
+}
+
+/// What journals of before hold has no word about bodies.
+#[test]
+fn an_endpoint_without_a_word_about_bodies_has_firehoses() {
+    let mut text = serde_json::to_value(target()).unwrap();
+    text.as_object_mut().unwrap().remove("body").unwrap();
+    assert_eq!(serde_json::from_value::<HttpEndpoint>(text).unwrap(), target());
 }
 
 /// The key stays with its address: whoever may update but not read must not get it sent to himself.

@@ -1,0 +1,77 @@
+//! The processor `Hydrant`: it does nothing, and carries extensions of ours. SDKs do not check the words of an enum, so
+//! they send it.
+//!
+//! Refuses every parameter that it does not know by name: a misspelt extension must not be passed over.
+
+use serde_json::Value;
+
+use super::processing::{parameter, parameters, unescaped};
+use crate::api::error::{Fault, invalid_argument};
+use crate::definition::EndpointBody;
+
+/// `Type` of the processor.
+pub(super) const KIND: &str = "Hydrant";
+
+/// The extension that Firehose lacks most: source records are backed up without anything between them there.
+const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
+
+/// Webhooks take one message, not Firehose's requests.
+const ENDPOINT_BODY: &str = "EndpointBody";
+
+/// What is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Extensions {
+    /// What stands after each record of the source backup.
+    pub(super) backup_delimiter: Option<String>,
+    /// What a request to an HTTP endpoint holds.
+    pub(super) endpoint_body: Option<EndpointBody>,
+}
+
+impl Extensions {
+    /// Of a stream without a source backup.
+    ///
+    /// # Errors
+    /// `InvalidArgumentException` when a delimiter was given for it.
+    pub(super) fn refuse_backup_delimiter(&self) -> Result<(), Fault> {
+        match self.backup_delimiter {
+            None => Ok(()),
+            Some(_) => {
+                Err(invalid_argument(format!("{BACKUP_DELIMITER} can only be used when S3BackupMode is Enabled.")))
+            }
+        }
+    }
+
+    /// Of a stream to something else.
+    ///
+    /// # Errors
+    /// `InvalidArgumentException` when it was said what an endpoint gets.
+    pub(super) fn refuse_endpoint_body(&self) -> Result<(), Fault> {
+        match self.endpoint_body {
+            None => Ok(()),
+            Some(_) => Err(invalid_argument(format!(
+                "{ENDPOINT_BODY} can only be used with HttpEndpointDestinationConfiguration."
+            ))),
+        }
+    }
+}
+
+/// Reads the processor's parameters.
+///
+/// # Errors
+/// `InvalidArgumentException`.
+pub(super) fn settle(processor: &Value) -> Result<Extensions, Fault> {
+    let known = [ENDPOINT_BODY, BACKUP_DELIMITER];
+    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| !known.contains(name)) {
+        let known = known.join(" and ");
+        return Err(invalid_argument(format!("Processor type {KIND} has no parameter {unknown}; it has {known}.")));
+    }
+    let endpoint_body = parameter(processor, ENDPOINT_BODY).map(|word| {
+        let found = EndpointBody::ALL.into_iter().find(|body| body.as_str() == word);
+        let words = EndpointBody::ALL.map(EndpointBody::as_str).join(" or ");
+        found.ok_or_else(|| invalid_argument(format!("{ENDPOINT_BODY} must be {words} for {KIND} processor.")))
+    });
+    Ok(Extensions {
+        backup_delimiter: parameter(processor, BACKUP_DELIMITER).map(unescaped),
+        endpoint_body: endpoint_body.transpose()?,
+    })
+}
