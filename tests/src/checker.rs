@@ -1,9 +1,9 @@
 //! The conservation checker: reads everything that was delivered, to the destination and to the error output, and
 //! holds it against the producer's ledger.
 //!
-//! Every acknowledged record is there exactly once, in the place its fate asks for; none is altered; none is foreign;
-//! a refused one is absent; an unknown one is there at most once. Within a lane the order of arrival is kept inside
-//! an object and between objects. Refuses to sample: it reads all bytes, and it refuses to trust the host's metrics.
+//! Every acknowledged record is there exactly once, in the place its fate asks for and below its partition's prefix;
+//! none is altered; none is foreign; a refused one is absent; an unknown one is there at most once. Within a lane the
+//! order of arrival is kept inside an object and between objects of a partition. Refuses to sample: it reads all bytes, and it refuses to trust the host's metrics.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,29 @@ pub enum Processing {
     None,
     /// A plugin that obeys each record's fate and may add members.
     Plugin,
+    /// Something that reads JSON: what is none fails, the rest comes out byte for byte.
+    Parsed,
+    /// An index that wants numbers: what is no JSON and what has a word for an amount fails.
+    Indexed,
 }
+
+impl Processing {
+    /// What becomes of a record that asks for `fate`.
+    fn fate(self, fate: Fate) -> Fate {
+        match (self, fate) {
+            (Self::Plugin, fate) => fate,
+            (Self::Parsed | Self::Indexed, Fate::Fail) | (Self::Indexed, Fate::Drop) => Fate::Fail,
+            (Self::None | Self::Parsed | Self::Indexed, _) => Fate::Deliver,
+        }
+    }
+
+    fn keeps_bytes(self) -> bool {
+        matches!(self, Self::None | Self::Parsed)
+    }
+}
+
+/// The beginning of the keys that a record may lie under.
+pub type PartitionOf = fn(&Id) -> String;
 
 /// One delivered object, decompressed.
 #[derive(Clone, Debug)]
@@ -111,10 +133,11 @@ fn read_object(bucket: &Path, path: &Path) -> Delivered {
 pub struct Checker<'a> {
     ledger: &'a Ledger,
     processing: BTreeMap<String, Processing>,
+    partition_of: PartitionOf,
     /// Where each record that was sent has been found, by stream and lane.
     seen: BTreeMap<(String, u32), Vec<Option<Place>>>,
-    /// For each lane the spans of numbers that each object of the destination holds.
-    spans: BTreeMap<(String, u32), Vec<Span>>,
+    /// For each lane in each partition the spans of numbers that each object of the destination holds.
+    spans: BTreeMap<LanePart, Vec<Span>>,
     report: Report,
     violations: Vec<String>,
 }
@@ -125,6 +148,9 @@ enum Place {
     ErrorOutput,
 }
 
+/// Stream, lane and partition: where order is kept.
+type LanePart = (String, u32, String);
+
 #[derive(Clone, Debug)]
 struct Span {
     first: u64,
@@ -133,18 +159,26 @@ struct Span {
 }
 
 impl<'a> Checker<'a> {
-    /// For records of these streams only: anything else is foreign.
+    /// For records of these streams only: anything else is foreign, and what was put to other streams is not missed.
     pub fn new(ledger: &'a Ledger, processing: &[(&str, Processing)]) -> Self {
         let processing = processing.iter().map(|&(stream, kind)| (stream.to_owned(), kind)).collect();
         let unseen = ledger.lanes().map(|(stream, lane, states)| ((stream.to_owned(), lane), vec![None; states.len()]));
         Self {
             ledger,
             processing,
+            partition_of: |_| String::new(),
             seen: unseen.collect(),
             spans: BTreeMap::new(),
             report: Report::default(),
             violations: Vec::new(),
         }
+    }
+
+    /// Records lie under keys that begin like this, and order is kept in each partition, not between them.
+    #[must_use]
+    pub fn partitioned(mut self, partition_of: PartitionOf) -> Self {
+        self.partition_of = partition_of;
+        self
     }
 
     /// Checks everything.
@@ -154,7 +188,7 @@ impl<'a> Checker<'a> {
     pub fn check(mut self, objects: impl IntoIterator<Item = Delivered>) -> Result<Report, String> {
         for object in objects {
             let object = &object;
-            if object.key.contains("processing-failed/") {
+            if object.key.contains("-failed/") {
                 self.report.error_objects += 1;
                 self.read_envelopes(object);
             } else {
@@ -176,7 +210,7 @@ impl<'a> Checker<'a> {
         if !object.body.ends_with(b"\n") {
             self.violations.push(format!("object {} does not end with its last record's newline", object.key));
         }
-        let mut last: BTreeMap<(String, u32), u64> = BTreeMap::new();
+        let mut last: BTreeMap<LanePart, u64> = BTreeMap::new();
         for line in object.body.split(|&byte| byte == b'\n') {
             // A plugin may leave the newline that the stream's delimiter then repeats.
             if line.is_empty() {
@@ -184,7 +218,7 @@ impl<'a> Checker<'a> {
             }
             let Some(id) = self.accept(line, &object.key) else { continue };
             self.check_contents(line, &id, &object.key);
-            let lane = (id.stream.clone(), id.lane);
+            let lane = (id.stream.clone(), id.lane, (self.partition_of)(&id));
             if let Some(before) = last.insert(lane.clone(), id.number)
                 && before >= id.number
             {
@@ -233,10 +267,11 @@ impl<'a> Checker<'a> {
         if !key.rsplit('/').next().is_some_and(|name| name.starts_with(&format!("{}-", id.stream))) {
             self.violations.push(format!("foreign: {id} in an object of another stream, {key}"));
         }
-        let intact = match self.processing.get(&id.stream) {
-            Some(Processing::Plugin) => is_intact(line, id),
-            Some(Processing::None) | None => record(id).strip_suffix(b"\n") == Some(line),
-        };
+        if !key.starts_with(&(self.partition_of)(id)) {
+            self.violations.push(format!("misplaced: {id} in {key}"));
+        }
+        let keeps_bytes = self.processing.get(&id.stream).is_none_or(|kind| kind.keeps_bytes());
+        let intact = if keeps_bytes { record(id).strip_suffix(b"\n") == Some(line) } else { is_intact(line, id) };
         if !intact {
             self.violations.push(format!("altered: {id} in {key}"));
         }
@@ -254,7 +289,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn widen(&mut self, lane: (String, u32), number: u64, key: &str) {
+    fn widen(&mut self, lane: LanePart, number: u64, key: &str) {
         let spans = self.spans.entry(lane).or_default();
         match spans.last_mut() {
             Some(span) if span.key == key => {
@@ -268,7 +303,7 @@ impl<'a> Checker<'a> {
     /// Objects of one stream cut each lane into spans that do not overlap, and the instants in their names (arrival
     /// of the oldest record) do not run backwards from span to span.
     fn check_order(&mut self) {
-        for ((stream, lane), spans) in &mut self.spans {
+        for ((stream, lane, _), spans) in &mut self.spans {
             spans.sort_by_key(|span| span.first);
             for pair in spans.windows(2) {
                 if pair[1].first <= pair[0].last {
@@ -289,10 +324,10 @@ impl<'a> Checker<'a> {
 
     fn check_ledger(&mut self) {
         for (stream, lane, states) in self.ledger.lanes() {
-            let kind = self.processing.get(stream).copied().unwrap_or(Processing::None);
+            let Some(kind) = self.processing.get(stream).copied() else { continue };
             let places = self.seen.get(&(stream.to_owned(), lane)).map(Vec::as_slice).unwrap_or_default();
             for ((number, &state), &place) in (0..).zip(states).zip(places) {
-                let fate = if kind == Processing::Plugin { Fate::of(number) } else { Fate::Deliver };
+                let fate = kind.fate(Fate::of(number));
                 if place.is_some() && state == State::Unknown {
                     self.report.unknown_delivered += 1;
                 }

@@ -54,7 +54,8 @@ async fn host_that_trusts(authority: &Authority, name: &str) -> Host {
     host
 }
 
-fn add_egress(host: &Host, keys: &str) {
+/// Adds keys to `[egress]` of a host that is not running.
+pub(crate) fn add_egress(host: &Host, keys: &str) {
     let text = std::fs::read_to_string(host.config()).unwrap();
     std::fs::write(host.config(), text.replace("[egress]\n", &format!("[egress]\n{keys}\n"))).unwrap();
 }
@@ -188,7 +189,8 @@ async fn a_stream_to_redshift() {
     assert_eq!(rows, (0..5).map(|number| format!("{number}|screw")).collect::<Vec<_>>());
 }
 
-async fn make_bucket(s3: &hydrant_tests::peers::S3Peer) {
+/// Makes the tests' bucket.
+pub(crate) async fn make_bucket(s3: &hydrant_tests::peers::S3Peer) {
     use hydrant::deliver::testing::Reader;
     use hydrant::deliver::{Credentials, Endpoint, Settings};
     let mut settings = Settings::new(Endpoint::Url(s3.url()), "us-east-1");

@@ -101,7 +101,7 @@ async fn until_settled(destination: &OpenSearchDestination, rows: Rows) -> (Vec<
 }
 
 /// Every document of an index by id.
-async fn stored(node: &SearchNode, index: &str) -> BTreeMap<String, Value> {
+pub(crate) async fn stored(node: &SearchNode, index: &str) -> BTreeMap<String, Value> {
     let (status, _) = node.call("POST", &format!("/{index}/_refresh"), "").await;
     assert_eq!(status, 200, "{index} can be refreshed");
     let mut found = BTreeMap::new();

@@ -92,13 +92,8 @@ pub(super) const JOURNAL_SEGMENT_BYTES: Key =
 pub(super) const JOURNAL_CACHE_BYTES: Key =
     number("journal.cache_bytes", 32 * MIB, MIB, 16 * GIB, "a stream that keeps up is never read back from disk");
 
-pub(super) const MEMORY_BUDGET_BYTES: Key = number(
-    "memory.budget_bytes",
-    512 * MIB,
-    64 * MIB,
-    TIB,
-    "fits a small machine; open batches above it are cut early",
-);
+pub(super) const MEMORY_BUDGET_BYTES: Key =
+    number("memory.budget_bytes", 512 * MIB, 8 * MIB, TIB, "fits a small machine; open batches above it are cut early");
 
 pub(super) const PLUGINS_MEMORY_BYTES: Key =
     number("plugins.memory_bytes", 256 * MIB, MIB, 4 * GIB, "enough for a Python guest, of which few run at once");

@@ -137,3 +137,38 @@ fn an_envelope_holds_the_original_bytes() {
     damaged.body = format!("{value}\n").into_bytes();
     complains(check(Plugin, &[Unknown; 8], &[damaged]), "altered: clicks/0/7");
 }
+
+#[test]
+fn partitions_have_records_and_an_order_of_their_own() {
+    let partition: PartitionOf = |id| format!("half={}/", id.number % 2);
+    let below = |half: u64, object: Delivered| Delivered { key: format!("half={half}/{}", object.key), ..object };
+    let check = |objects: &[Delivered]| {
+        let ledger = ledger(&[Acked; 4]);
+        Checker::new(&ledger, &[(STREAM, Plain)]).partitioned(partition).check(objects.to_vec())
+    };
+    let (even, odd) = (below(0, object(2, [0, 2])), below(1, object(1, [1, 3])));
+    assert_eq!(check(&[even.clone(), odd]).map(|report| report.delivered), Ok(4));
+    complains(check(&[even, below(0, object(1, [1, 3]))]), "misplaced: clicks/0/1");
+    complains(check(&[below(0, object(2, [2, 0])), below(1, object(1, [1, 3]))]), "order: clicks/0/0 stands after");
+}
+
+#[test]
+fn what_reads_json_fails_what_is_none_and_an_index_what_has_no_amount() {
+    let numbers = |kind: Processing| (0..14).filter(move |&number| kind.fate(Fate::of(number)) == Fate::Deliver);
+    for (kind, failed) in [(Processing::Parsed, vec![7]), (Processing::Indexed, vec![3, 7, 13])] {
+        let mut objects = vec![object(1, numbers(kind))];
+        complains(check(kind, &[Acked; 14], &objects), "acknowledged and lost");
+        objects.extend(failed.into_iter().map(envelope));
+        assert_eq!(check(kind, &[Acked; 14], &objects).map(|report| report.delivered + report.failed), Ok(14));
+    }
+}
+
+#[test]
+fn what_is_put_to_other_streams_is_not_missed() {
+    let mut ledger = ledger(&[Acked]);
+    for number in ledger.send("views", 0, 2) {
+        ledger.answer("views", 0, number, Acked);
+    }
+    let report = Checker::new(&ledger, &[(STREAM, Plain)]).check([object(1, [0])]);
+    assert_eq!(report.map(|report| report.delivered), Ok(1));
+}

@@ -106,6 +106,26 @@ impl Postgres {
         output(&mut command).status.success()
     }
 
+    /// Ends it without a checkpoint and without a word to its clients, as a crash does; [`Self::restart`] recovers.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn crash(&self) {
+        let data = self.data.display().to_string();
+        succeed(self.program("pg_ctl").args(["-D", &data, "-s", "-m", "immediate", "-w", "stop"]));
+    }
+
+    /// Starts it again after [`Self::crash`], on the same data and port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        if !(0..START_ATTEMPTS).any(|_| self.launch()) {
+            let said = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            panic!("PostgreSQL does not start again; it said:\n{said}");
+        }
+    }
+
     /// The certificate that it shows, as PEM.
     pub fn certificate(&self) -> Vec<u8> {
         fs::read(self.data.join("server.crt")).expect("the server was started with TLS")

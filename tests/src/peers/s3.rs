@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,13 +34,22 @@ pub struct S3Peer {
     pub secret_access_key: &'static str,
     child: Child,
     /// Removed after the process, because fields drop in order after `drop`.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl S3Peer {
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where a bucket's objects are files, named by their keys.
+    ///
+    /// # Panics
+    /// When the server keeps them in another way.
+    pub fn bucket(&self, bucket: &str) -> PathBuf {
+        assert_eq!(self.name, "versitygw", "{} has a layout of its own", self.name);
+        self.folder.path().join("data").join(bucket)
     }
 }
 
@@ -111,7 +120,7 @@ fn start(name: &'static str, command: impl Fn(&str, &Path) -> Command) -> S3Peer
             Err(error) => panic!("cannot start {name}: {error}"),
         };
         let (access_key_id, secret_access_key) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-        let mut peer = S3Peer { name, address, access_key_id, secret_access_key, child, _folder: folder };
+        let mut peer = S3Peer { name, address, access_key_id, secret_access_key, child, folder };
         if answers(&mut peer) {
             return peer;
         }

@@ -1,4 +1,4 @@
-//! SIGKILL under load, again and again, on one data directory; at the end a drain and the conservation checker.
+//! SIGKILL under load on three streams to the embedded S3 server.
 //!
 //! `HYDRANT_CRASH_CYCLES` (or `make crash CYCLES=500`) sets the number of kills, `HYDRANT_SEED` repeats a run's
 //! choices. The instants are counted in acknowledgements and in milliseconds, so kills fall into recovery, into
@@ -63,7 +63,7 @@ async fn kill_young(host: &mut Host, rng: &mut fastrand::Rng) {
 }
 
 /// Lets the host live for `span`, and fails when it ends by itself in that time.
-async fn linger(host: &Host, span: Duration, said: &str) {
+pub(super) async fn linger(host: &Host, span: Duration, said: &str) {
     let ended = hydrant_tests::wait::until("its end", span, async || (!host.is_running()).then_some(())).await;
     assert!(ended.is_err(), "{said}: the host ended by itself; the log ends:\n{}", host.log_tail());
 }
