@@ -383,6 +383,35 @@ async fn a_destination_that_cannot_be_asked_loses_nothing() {
     assert_eq!(objects.len(), 6);
 }
 
+/// Issue 5, bad input: a cluster that is not there. What was staged for it stays, and a manifest says what to load.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_not_there_leaves_what_was_staged_and_a_manifest() {
+    let mut host = Host::prepare(Setup::default());
+    let name = "c.a.eu-west-1.redshift.example.com";
+    let text = std::fs::read_to_string(host.config()).unwrap();
+    let resolved = format!("[egress]\nresolve = {{ {name:?} = \"127.0.0.1\" }}\n");
+    std::fs::write(host.config(), text.replace("[egress]\n", &resolved)).unwrap();
+    host.launch().await;
+    let client = host.client();
+    let members = json!({
+        "ClusterJDBCURL": format!("jdbc:redshift://{name}:9/db"), "CopyCommand": {"DataTableName": "t"},
+        "Username": "u", "Password": "hunter22", "RetryOptions": {"DurationInSeconds": 0},
+        "S3Configuration": over(&bucket(), json!({"Prefix": "staged/"})),
+    });
+    client.expect("CreateDeliveryStream", &create_input("rows", "Redshift", &members)).await;
+    client.put("rows", &[b"{\"id\":1}\n"]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let objects: Vec<_> = read_bucket(&host.bucket()).collect();
+    let (manifests, staged): (Vec<_>, Vec<_>) =
+        objects.into_iter().partition(|object| object.key.starts_with("staged/errors/manifests/"));
+    let [staged] = staged.as_slice() else { panic!("one staged object, but {staged:?}") };
+    assert_eq!(staged.body, b"{\"id\":1}\n");
+    let [manifest] = manifests.as_slice() else { panic!("one manifest, but {manifests:?}") };
+    let manifest: Value = serde_json::from_slice(&manifest.body).unwrap();
+    assert_eq!(manifest["entries"][0]["url"], format!("s3://{BUCKET}/{}", staged.key).as_str());
+    assert!(!host.log().contains("hunter22"), "a secret is in the log");
+}
+
 /// Issue 5, bad input: a bucket that is not there, and keys that the store no longer knows. The records wait in the
 /// journal, across a restart, and are delivered once each when somebody has mended it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -215,6 +215,8 @@ async fn alerts_over_http() {
     );
 
     assert_eq!(example.end("hydrant serve").await.code(), Some(0), "{}", example.log());
+    // The URL is the webhook's only secret.
+    assert!(!example.log().contains("T000/B000"), "{}", example.log());
     let errors = example.objects("factory");
     assert!(errors.iter().all(|object| object.key.starts_with("errors/processing-failed/")), "{errors:?}");
     let text: String = errors.iter().map(|object| String::from_utf8_lossy(&object.body).into_owned()).collect();
