@@ -7,6 +7,7 @@ mod conversion;
 mod create;
 mod describe;
 mod endpoint;
+mod extensions;
 mod http_endpoint;
 mod kind;
 mod lambda;

@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use base64_simd::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::extensions::{self, BACKUP_DELIMITER, Extensions, HYDRANT, unescaped};
 use super::lambda;
-use super::partitioning::only_with_partitions;
+use super::partitioning::{event_time_only_with_partitions, only_with_partitions};
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::settings::Rules;
 use crate::definition::Processor;
@@ -33,8 +34,8 @@ pub(super) struct Steps {
     pub(super) processors: Vec<Processor>,
     /// Keys that the query says, as far as they are known without a record.
     pub(super) query_keys: Option<Vec<String>>,
-    /// What stands after each record of the source backup: an extension of ours.
-    pub(super) backup_delimiter: Option<String>,
+    /// What our own processor asks for.
+    pub(super) extensions: Extensions,
 }
 
 impl Steps {
@@ -43,7 +44,7 @@ impl Steps {
     /// # Errors
     /// `InvalidArgumentException` when a delimiter was given for it.
     pub(super) fn without_backup(self) -> Result<Vec<Processor>, Fault> {
-        if self.backup_delimiter.is_some() {
+        if self.extensions.backup_delimiter.is_some() {
             return Err(invalid_argument(format!("{BACKUP_DELIMITER} can only be used when S3BackupMode is Enabled.")));
         }
         Ok(self.processors)
@@ -52,10 +53,14 @@ impl Steps {
     /// The same for a destination that cannot partition.
     ///
     /// # Errors
-    /// `InvalidArgumentException` when there is a query.
+    /// `InvalidArgumentException` when there is a query, or something of ours that is about partitions.
     pub(super) fn without_partitions(self) -> Result<Self, Fault> {
         let extracts = self.processors.iter().any(|step| matches!(step, Processor::ExtractMetadata { .. }));
-        if extracts { Err(only_with_partitions()) } else { Ok(self) }
+        match &self.extensions {
+            _ if extracts => Err(only_with_partitions()),
+            Extensions { event_key: Some(_), .. } => Err(event_time_only_with_partitions()),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -94,7 +99,7 @@ pub(super) fn settle(given: &mut Map<String, Value>, context: &Context<'_>) -> R
                 continue;
             }
             HYDRANT => {
-                steps.backup_delimiter = extensions(processor)?;
+                steps.extensions = extensions::settle(processor)?;
                 continue;
             }
             "Decompression" => decompression(processor)?,
@@ -141,7 +146,7 @@ pub(super) fn parameters(processor: &Value) -> impl Iterator<Item = (&str, &str)
         .filter_map(|parameter| Some((parameter["ParameterName"].as_str()?, parameter["ParameterValue"].as_str()?)))
 }
 
-fn parameter<'v>(processor: &'v Value, name: &str) -> Option<&'v str> {
+pub(super) fn parameter<'v>(processor: &'v Value, name: &str) -> Option<&'v str> {
     parameters(processor).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
@@ -193,52 +198,4 @@ fn metadata_extraction(processor: &Value, rules: &Rules) -> Result<(Processor, V
 fn append_delimiter(processor: &Value) -> Processor {
     let delimiter = unescaped(parameter(processor, "Delimiter").unwrap_or("\\n"));
     Processor::AppendDelimiter { delimiter }
-}
-
-/// Type of the processor that carries extensions of ours: SDKs do not check the words of an enum, so they send it.
-const HYDRANT: &str = "Hydrant";
-
-/// The extension that Firehose lacks most: source records are backed up without anything between them there.
-const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
-
-fn extensions(processor: &Value) -> Result<Option<String>, Fault> {
-    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| *name != BACKUP_DELIMITER) {
-        return Err(invalid_argument(format!(
-            "Processor type {HYDRANT} has no parameter {unknown}; it has {BACKUP_DELIMITER}."
-        )));
-    }
-    Ok(parameter(processor, BACKUP_DELIMITER).map(unescaped))
-}
-
-/// A delimiter comes as text with backslash escapes: the two characters `\n` mean a newline.
-fn unescaped(given: &str) -> String {
-    let mut delimiter = String::new();
-    let mut letters = given.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            delimiter.push(letter);
-            continue;
-        }
-        match letters.next() {
-            Some('n') => delimiter.push('\n'),
-            Some('r') => delimiter.push('\r'),
-            Some('t') => delimiter.push('\t'),
-            Some('\\') => {
-                // `\\n` is how `\n` looks after one escaping too many, a frequent sight; it means a newline, too.
-                let rest = letters.as_str();
-                if !rest.starts_with(['n', 'r', 't']) {
-                    delimiter.push('\\');
-                    continue;
-                }
-                delimiter.push(match letters.next() {
-                    Some('r') => '\r',
-                    Some('t') => '\t',
-                    _ => '\n',
-                });
-            }
-            Some(other) => delimiter.extend(['\\', other]),
-            None => delimiter.push('\\'),
-        }
-    }
-    delimiter
 }

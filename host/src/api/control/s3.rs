@@ -108,7 +108,7 @@ pub(super) fn source_backup(
     let s3 =
         if has_place { Some(inner(given, "S3BackupConfiguration", "S3BackupConfiguration.", rules)?) } else { None };
     let Some(s3) = s3.filter(|_| is_on) else { return Ok((None, steps.without_backup()?)) };
-    let delimiter = steps.backup_delimiter.unwrap_or_default();
+    let delimiter = steps.extensions.backup_delimiter.unwrap_or_default();
     Ok((Some(SourceBackup { s3, delimiter }), steps.processors))
 }
 
