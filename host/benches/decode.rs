@@ -155,7 +155,7 @@ fn api(authentication: Authentication) -> Arc<Api> {
         names: NameRules {
             prefix: |_, _, _| Ok(()),
             destination: |_, _| Ok(()),
-            partitioning: |_| Err(String::new()),
+            partitioning: |_, _| Err(String::new()),
             time_zone: |_| true,
         },
         check_query: |_| Ok(Vec::new()),

@@ -97,7 +97,7 @@ fn batch(records: &[Vec<u8>]) -> Batch {
 
 fn definition(processor: Processor, keys: &[&str]) -> Definition {
     let key = |name: &&str| PartitionKey { source: KeySource::Query, name: (*name).to_owned(), uses: 1 };
-    let partitioning = Partitioning { keys: keys.iter().map(key).collect(), room_bytes: 400 };
+    let partitioning = Partitioning { keys: keys.iter().map(key).collect(), room_bytes: 400, event_time: None };
     Definition {
         partitioning: (!keys.is_empty()).then_some(partitioning),
         processors: vec![processor],

@@ -291,7 +291,9 @@ fn api_settings(settings: &Settings) -> api::Settings {
             destination: |destination, is_partitioned| {
                 name::check(destination, is_partitioned).map(drop).map_err(|error| error.to_string())
             },
-            partitioning: |destination| name::partitioning(destination).map_err(|error| error.to_string()),
+            partitioning: |destination, event_key| {
+                name::partitioning(destination, event_key).map_err(|error| error.to_string())
+            },
             time_zone: |zone| name::time_zone(zone).is_ok(),
         },
         check_query: process::check_query,

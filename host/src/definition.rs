@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{ErrorOutput, Partition};
 
+mod event_time;
 mod redshift;
 pub mod testing;
 
+pub use event_time::{EventTime, instant_ms};
 pub use redshift::{JdbcUrl, RedshiftTextError};
 
 /// One version of one stream's definition.
@@ -71,8 +73,10 @@ impl Definition {
 
     /// True when records that were processed under either definition may share a buffer and an object.
     pub fn collects_like(&self, other: &Self) -> bool {
-        let keys = |definition: &Self| definition.partitioning.as_ref().map(|one| one.keys.clone());
-        keys(self) == keys(other) && self.conversion == other.conversion
+        let named_by = |definition: &'_ Self| {
+            definition.partitioning.as_ref().map(|one| (one.keys.clone(), one.event_time.clone()))
+        };
+        named_by(self) == named_by(other) && self.conversion == other.conversion
     }
 
     /// How long a batch is sent again and again before what is left of it goes to the error output, and whether all of
@@ -381,6 +385,19 @@ pub struct Partitioning {
     pub keys: Vec<PartitionKey>,
     /// Bytes that the values of one record may have together in an evaluated prefix.
     pub room_bytes: u32,
+    /// Where timestamps of the prefix are the records' own: an extension of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_time: Option<EventTime>,
+}
+
+impl Partitioning {
+    /// The keys that processors must say: those of the prefix, and that of event time.
+    pub fn said_keys(&self) -> impl Iterator<Item = &PartitionKey> {
+        let event = self.event_time.iter().map(|event| &event.key);
+        let is_used =
+            |key: &PartitionKey| self.keys.iter().any(|used| (used.source, &used.name) == (key.source, &key.name));
+        self.keys.iter().chain(event.filter(move |key| !is_used(key)))
+    }
 }
 
 /// A key of dynamic partitioning.

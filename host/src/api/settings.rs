@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::definition::{Partitioning, S3Destination};
+use crate::definition::{PartitionKey, Partitioning, S3Destination};
 
 /// Settings of the API.
 #[derive(Clone, Debug)]
@@ -86,8 +86,9 @@ pub struct NameRules {
     pub prefix: fn(&str, PrefixPlace, bool) -> Result<(), String>,
     /// Checks all names of a destination together, after each alone; the error is a message as above.
     pub destination: fn(&S3Destination, bool) -> Result<(), String>,
-    /// What dynamic partitioning by the destination's prefix means; the error is a message as above.
-    pub partitioning: fn(&S3Destination) -> Result<Partitioning, String>,
+    /// What dynamic partitioning by the destination's prefix means, with the key of event time where there is one; the
+    /// error is a message as above.
+    pub partitioning: fn(&S3Destination, Option<&PartitionKey>) -> Result<Partitioning, String>,
     /// Whether this is the IANA name of a time zone.
     pub time_zone: fn(&str) -> bool,
 }

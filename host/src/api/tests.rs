@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use self::memory::Memory;
 use super::{Api, Authentication, Backend, Limits, NameRules, PrefixPlace, Settings};
-use crate::definition::{Definition, KeySource, PartitionKey, Partitioning};
+use crate::definition::{Definition, EventTime, KeySource, PartitionKey, Partitioning};
 use crate::runtime::{ManualClock, Random};
 
 /// Account of every request of these tests.
@@ -63,7 +63,14 @@ fn settings() -> Settings {
                 _ => Ok(()),
             },
             destination: |_, _| Ok(()),
-            partitioning: |s3| Ok(Partitioning { keys: keys_of(&s3.prefix), room_bytes: 7 }),
+            partitioning: |s3, event_key| {
+                let event_time = event_key.map(|key| EventTime {
+                    key: key.clone(),
+                    patterns: Vec::new(),
+                    time_zone: s3.time_zone.clone(),
+                });
+                Ok(Partitioning { keys: keys_of(&s3.prefix), room_bytes: 7, event_time })
+            },
             time_zone: |zone| zone == "UTC" || zone == "Europe/Paris",
         },
         check_query: |query| match query.strip_prefix('{') {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::buffer::{Buffer, Cut};
 use super::chosen::Chosen;
-use super::route::route;
-use crate::definition::{Buffering, Definition, PartitionKey};
+use super::route::Routing;
+use crate::definition::{Buffering, Definition};
 use crate::record::{Partition, Rejected, Sequence, StreamId, Transformed};
 use crate::spool::SpoolFile;
 
@@ -35,8 +35,8 @@ struct Rules {
     main: Buffering,
     error: Buffering,
     source: Buffering,
-    /// Columns of the keys of dynamic partitioning, when it is on.
-    columns: Option<Vec<String>>,
+    /// Dynamic partitioning, when it is on.
+    routing: Option<Routing>,
     delivers_rows: bool,
     /// Most partitions that are filled at once.
     active_partitions: usize,
@@ -44,13 +44,12 @@ struct Rules {
 
 impl Rules {
     fn new(definition: &Definition, active_partitions: usize) -> Self {
-        let keys = definition.partitioning.as_ref().map(|partitioning| &partitioning.keys);
         Self {
             main: definition.buffering(&Partition::Main),
             // One kind of error is like another.
             error: definition.buffering(&Partition::Error(crate::record::ErrorOutput::ProcessingFailed)),
             source: definition.buffering(&Partition::Source),
-            columns: keys.map(|keys| keys.iter().map(PartitionKey::column).collect()),
+            routing: Routing::new(definition),
             delivers_rows: definition.delivers_rows(),
             active_partitions,
         }
@@ -98,10 +97,10 @@ impl Accumulator {
         if let Some(source) = &transformed.source {
             self.fill(Partition::Source, Chosen::source(&transformed, source, 0), seen, now_ms, &mut cuts);
         }
-        match &self.rules.columns {
+        match &self.rules.routing {
             None => self.fill(Partition::Main, Chosen::outputs(&transformed, 0), seen, now_ms, &mut cuts),
-            Some(columns) => {
-                for (partition, indexes) in route(&transformed, columns) {
+            Some(routing) => {
+                for (partition, indexes) in routing.route(&transformed) {
                     self.make_room(&partition, &mut cuts);
                     self.fill(partition, Chosen::each(&transformed, &indexes), seen, now_ms, &mut cuts);
                 }

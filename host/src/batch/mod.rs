@@ -18,4 +18,4 @@ mod route;
 
 pub use accumulate::Accumulator;
 pub use buffer::Cut;
-pub(crate) use route::route;
+pub(crate) use route::Routing;

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use crate::batch;
-use crate::definition::{Definition, PartitionKey};
+use crate::batch::Routing;
+use crate::definition::Definition;
 use crate::journal::{Attempt, ReadError};
 use crate::record::{
     Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence, Transformed,
@@ -166,8 +166,8 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
 struct Gathered<'s> {
     seal: &'s Seal,
     content: Content,
-    /// Columns of the keys of the seal's definition.
-    columns: Vec<String>,
+    /// Dynamic partitioning by the seal's definition.
+    routing: Option<Routing>,
 }
 
 impl<'s> Gathered<'s> {
@@ -177,8 +177,7 @@ impl<'s> Gathered<'s> {
             Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
             Partition::Error(_) => Content::Rejected(Vec::new()),
         };
-        let keys = definition.partitioning.iter().flat_map(|partitioning| &partitioning.keys);
-        Self { seal, content, columns: keys.map(PartitionKey::column).collect() }
+        Self { seal, content, routing: Routing::new(definition) }
     }
 
     /// Adds what `transformed` holds for the seal's partition and range.
@@ -200,12 +199,12 @@ impl<'s> Gathered<'s> {
             // Never begun with.
             Content::Spilled { .. } => {}
             Content::Records(bytes) => {
-                for at in outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed) {
+                for at in outputs_of(&transformed, &self.seal.partition, self.routing.as_ref(), &sealed) {
                     bytes.extend_from_slice(transformed.outputs.record(at));
                 }
             }
             Content::Rows(rows) => {
-                let chosen = outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed);
+                let chosen = outputs_of(&transformed, &self.seal.partition, self.routing.as_ref(), &sealed);
                 rows.append(&transformed, &chosen);
             }
         }
@@ -216,12 +215,12 @@ impl<'s> Gathered<'s> {
 fn outputs_of(
     transformed: &Transformed,
     partition: &Partition,
-    columns: &[String],
+    routing: Option<&Routing>,
     inputs: &Range<Sequence>,
 ) -> Vec<usize> {
     let chosen = match partition {
         Partition::Keyed(_) => {
-            let routes = batch::route(transformed, columns);
+            let routes = routing.map(|routing| routing.route(transformed)).unwrap_or_default();
             routes.into_iter().find(|(known, _)| known == partition).map(|(_, at)| at).unwrap_or_default()
         }
         _ => (0..transformed.outputs.len()).collect(),

@@ -261,8 +261,8 @@ impl Chain {
 
 /// Keys that partitions are named by and queries say; none where there are no partitions.
 fn wanted(definition: &Definition) -> Option<Vec<String>> {
-    let keys = &definition.partitioning.as_ref()?.keys;
-    let of_queries = keys.iter().filter(|key| key.source == KeySource::Query);
+    let keys = definition.partitioning.as_ref()?.said_keys();
+    let of_queries = keys.filter(|key| key.source == KeySource::Query);
     Some(of_queries.map(|key| key.name.clone()).collect())
 }
 

@@ -3,7 +3,7 @@
 //! The last step, so that nothing behind it has to doubt a value. Refuses to name partitions: that is the batch's matter.
 
 use super::step::{Fault, index};
-use crate::definition::Partitioning;
+use crate::definition::{PartitionKey, Partitioning, instant_ms};
 use crate::record::{Column, Records};
 
 /// What Firehose says of a record without its keys.
@@ -20,20 +20,9 @@ enum Value {
 
 /// The records of which no partition can be named, by rising index.
 pub(super) fn check(records: &Records, partitioning: &Partitioning) -> Vec<(u32, Fault)> {
-    let keys: Vec<Key<'_>> = partitioning
-        .keys
-        .iter()
-        .map(|key| {
-            let name = key.column();
-            let column = records.columns().iter().find(|column| column.name == name);
-            let judge = |value: &String| judge(value, key.uses);
-            Key {
-                name: &key.name,
-                column,
-                values: column.map_or_else(Vec::new, |column| column.dictionary.iter().map(judge).collect()),
-            }
-        })
-        .collect();
+    let keys = partitioning.keys.iter().map(|key| Key::new(records, key, |value| judge(value, key.uses)));
+    let instants = partitioning.event_time.iter().map(|event| Key::new(records, &event.key, judge_instant));
+    let keys: Vec<Key<'_>> = keys.chain(instants).collect();
     let room = partitioning.room_bytes as usize;
     (0..records.len()).filter_map(|at| Some((index(at), fault_of(&keys, at, room)?))).collect()
 }
@@ -43,6 +32,16 @@ struct Key<'r> {
     column: Option<&'r Column>,
     /// Of each value of the column's dictionary.
     values: Vec<Value>,
+}
+
+impl<'r> Key<'r> {
+    fn new(records: &'r Records, key: &'r PartitionKey, judge: impl Fn(&str) -> Value) -> Self {
+        let name = key.column();
+        let column = records.columns().iter().find(|column| column.name == name);
+        let values =
+            column.map_or_else(Vec::new, |column| column.dictionary.iter().map(|value| judge(value)).collect());
+        Self { name: &key.name, column, values }
+    }
 }
 
 fn fault_of(keys: &[Key<'_>], at: usize, room: usize) -> Option<Fault> {
@@ -68,6 +67,14 @@ fn fault_of(keys: &[Key<'_>], at: usize, room: usize) -> Option<Fault> {
     None
 }
 
+/// Event time takes no bytes: the prefix holds what its timestamps print of it, and has room for that.
+fn judge_instant(value: &str) -> Value {
+    match instant_ms(value) {
+        Some(_) => Value::Fits(0),
+        None => Value::Wrong("it is no instant of the years 1970 to 9999"),
+    }
+}
+
 fn judge(value: &str, uses: u32) -> Value {
     if value.is_empty() {
         Value::Wrong("it is empty")
@@ -86,7 +93,7 @@ mod tests {
     use super::super::columns::{Filling, with};
     use super::super::step::tests::records;
     use super::*;
-    use crate::definition::{KeySource, PartitionKey};
+    use crate::definition::{EventTime, KeySource};
 
     fn partitioned(rows: &[(Option<&str>, Option<&str>)], room_bytes: u32) -> Vec<(u32, String)> {
         let (mut plugin, mut query) = (Filling::new("region".into()), Filling::new("$query:day".into()));
@@ -97,7 +104,7 @@ mod tests {
         let records = with(&records(&vec!["r"; rows.len()]), vec![plugin.finish(rows.len()), query.finish(rows.len())]);
         let key = |source, name: &str, uses| PartitionKey { source, name: name.to_owned(), uses };
         let keys = vec![key(KeySource::Plugin, "region", 1), key(KeySource::Query, "day", 2)];
-        let faults = check(&records, &Partitioning { keys, room_bytes });
+        let faults = check(&records, &Partitioning { keys, room_bytes, event_time: None });
         assert!(faults.iter().all(|(_, fault)| fault.code == FAILED && fault.is_repeatable));
         faults.into_iter().map(|(at, fault)| (at, fault.message)).collect()
     }
@@ -121,6 +128,25 @@ mod tests {
         check(Some("a"), Some("a/./b"), "partition key day: it has a part that is . or ..");
     }
 
+    /// Late, early or in no form that anybody knows: a record without a time has no place of its own.
+    #[test]
+    fn event_time_must_be_an_instant() {
+        let key = || PartitionKey { source: KeySource::Query, name: "at".into(), uses: 0 };
+        let event_time = EventTime { key: key(), patterns: vec!["yyyy".into()], time_zone: String::new() };
+        let mut column = Filling::new(key().column());
+        for (at, value) in ["2018-08-27T10:30:00Z", "1535365800", "soon"].into_iter().enumerate() {
+            column.set(at, value.to_owned());
+        }
+        let records = with(&records(&["r"; 4]), vec![column.finish(4)]);
+        let faults = check(&records, &Partitioning { keys: Vec::new(), room_bytes: 0, event_time: Some(event_time) });
+        let faults: Vec<_> = faults.iter().map(|(at, fault)| (*at, fault.code, fault.message.as_str())).collect();
+        let expected = [
+            (2, FAILED, "partition key at: it is no instant of the years 1970 to 9999"),
+            (3, FAILED, "partition key at: the record has none"),
+        ];
+        assert_eq!(faults, expected);
+    }
+
     /// The bound counts bytes, and each use of a key.
     #[test]
     fn values_have_as_much_room_as_the_prefix_leaves() {
@@ -135,6 +161,6 @@ mod tests {
     #[test]
     fn records_without_any_column_have_no_partition() {
         let keys = vec![PartitionKey { source: KeySource::Plugin, name: "k".into(), uses: 1 }];
-        assert_eq!(check(&records(&["a", "b"]), &Partitioning { keys, room_bytes: 9 }).len(), 2);
+        assert_eq!(check(&records(&["a", "b"]), &Partitioning { keys, room_bytes: 9, event_time: None }).len(), 2);
     }
 }

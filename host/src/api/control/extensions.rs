@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::processing::{parameter, parameters, unescaped};
 use crate::api::error::{Fault, invalid_argument};
-use crate::definition::EndpointBody;
+use crate::definition::{EndpointBody, KeySource, PartitionKey};
 
 /// `Type` of the processor.
 pub(super) const KIND: &str = "Hydrant";
@@ -18,13 +18,21 @@ const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
 /// Webhooks take one message, not Firehose's requests.
 const ENDPOINT_BODY: &str = "EndpointBody";
 
+/// Timestamps of the prefix are the records' own.
+const EVENT_TIME: &str = "EventTime";
+
+/// All parameters, as refusals list them.
+const PARAMETERS: [&str; 3] = [ENDPOINT_BODY, EVENT_TIME, BACKUP_DELIMITER];
+
 /// What is asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Extensions {
     /// What stands after each record of the source backup.
     pub(super) backup_delimiter: Option<String>,
     /// What a request to an HTTP endpoint holds.
     pub(super) endpoint_body: Option<EndpointBody>,
+    /// The key whose values are the records' own time.
+    pub(super) event_key: Option<PartitionKey>,
 }
 
 impl Extensions {
@@ -60,9 +68,8 @@ impl Extensions {
 /// # Errors
 /// `InvalidArgumentException`.
 pub(super) fn settle(processor: &Value) -> Result<Extensions, Fault> {
-    let known = [ENDPOINT_BODY, BACKUP_DELIMITER];
-    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| !known.contains(name)) {
-        let known = known.join(" and ");
+    if let Some((unknown, _)) = parameters(processor).find(|(name, _)| !PARAMETERS.contains(name)) {
+        let known = PARAMETERS.join(", ");
         return Err(invalid_argument(format!("Processor type {KIND} has no parameter {unknown}; it has {known}.")));
     }
     let endpoint_body = parameter(processor, ENDPOINT_BODY).map(|word| {
@@ -73,5 +80,24 @@ pub(super) fn settle(processor: &Value) -> Result<Extensions, Fault> {
     Ok(Extensions {
         backup_delimiter: parameter(processor, BACKUP_DELIMITER).map(unescaped),
         endpoint_body: endpoint_body.transpose()?,
+        event_key: parameter(processor, EVENT_TIME).map(event_key).transpose()?,
     })
+}
+
+/// The key that an expression names, written as in a prefix.
+fn event_key(given: &str) -> Result<PartitionKey, Fault> {
+    let expression = given.strip_prefix("!{").and_then(|rest| rest.strip_suffix('}'));
+    let key = match expression.and_then(|expression| expression.split_once(':')) {
+        Some(("partitionKeyFromQuery", name)) => Some((KeySource::Query, name)),
+        Some(("partitionKeyFromLambda", name)) => Some((KeySource::Plugin, name)),
+        _ => None,
+    };
+    let key =
+        key.filter(|(_, name)| !name.is_empty() && !name.contains(['{', '}']) && !name.chars().any(char::is_control));
+    let (source, name) = key.ok_or_else(|| {
+        invalid_argument(format!(
+            "{EVENT_TIME} must be !{{partitionKeyFromQuery:key}} or !{{partitionKeyFromLambda:key}}."
+        ))
+    })?;
+    Ok(PartitionKey { source, name: name.to_owned(), uses: 0 })
 }

@@ -10,7 +10,7 @@ use super::members::{fill_member, is_enabled, text};
 use super::processing::Steps;
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::settings::Rules;
-use crate::definition::{KeySource, PartitionKey, Partitioning, Processor, S3Destination};
+use crate::definition::{KeySource, Partitioning, Processor, S3Destination};
 
 /// Name of the block.
 pub(super) const BLOCK: &str = "DynamicPartitioningConfiguration";
@@ -37,7 +37,7 @@ pub(super) fn check(given: &Map<String, Value>, steps: &Steps) -> Result<(), Fau
         "BufferingHints.SizeInMBs must be at least 64 when Dynamic Partitioning is enabled."
     } else if !least("IntervalInSeconds", LEAST_SECONDS) {
         "BufferingHints.IntervalInSeconds must be at least 60 seconds when Dynamic Partitioning is enabled."
-    } else if !text(given, "Prefix").contains("!{partitionKeyFrom") {
+    } else if !text(given, "Prefix").contains("!{partitionKeyFrom") && steps.extensions.event_key.is_none() {
         "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
     } else if !steps.is_enabled {
         "Processing Configuration is not enabled when DataPartitioning is enabled"
@@ -60,6 +60,9 @@ pub(super) fn settle(
     let extracts = steps.processors.iter().any(|step| matches!(step, Processor::ExtractMetadata { .. }));
     fill_member(given, BLOCK, "Enabled", json!(false));
     if !is_enabled(given, BLOCK) {
+        if steps.extensions.event_key.is_some() {
+            return Err(event_time_only_with_partitions());
+        }
         if extracts {
             return Err(only_with_partitions());
         }
@@ -68,8 +71,8 @@ pub(super) fn settle(
     let Some(Value::Object(block)) = given.get_mut(BLOCK) else { return Ok(None) };
     super::members::retry_seconds(block, RETRY_SECONDS);
 
-    let partitioning = (rules.names.partitioning)(s3).map_err(invalid_argument)?;
-    let uses = |source: KeySource| partitioning.keys.iter().any(|key| key.source == source);
+    let partitioning = (rules.names.partitioning)(s3, steps.extensions.event_key.as_ref()).map_err(invalid_argument)?;
+    let uses = |source: KeySource| partitioning.said_keys().any(|key| key.source == source);
     let runs_plugin = steps.processors.iter().any(|step| matches!(step, Processor::Plugin { .. }));
     if uses(KeySource::Plugin) && !runs_plugin {
         return Err(invalid_argument(
@@ -81,20 +84,20 @@ pub(super) fn settle(
             "MetadataExtraction processor should be present when S3 Prefix has partitionKeyFromQuery namespace.",
         ));
     }
-    check_query_keys(&partitioning.keys, steps.query_keys.as_deref())?;
+    check_query_keys(&partitioning, steps.query_keys.as_deref())?;
     Ok(Some(partitioning))
 }
 
 /// What a query says and what the prefix uses are the same keys. Nothing is known of a query whose keys depend on the
 /// record.
-fn check_query_keys(used: &[PartitionKey], said: Option<&[String]>) -> Result<(), Fault> {
+fn check_query_keys(partitioning: &Partitioning, said: Option<&[String]>) -> Result<(), Fault> {
     let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(()) };
     if said.len() > QUERY_KEYS {
         return Err(invalid_argument(format!("MetadataExtractionQuery must not have more than {QUERY_KEYS} keys.")));
     }
     let said: BTreeSet<&str> = said.iter().map(String::as_str).collect();
     let used: BTreeSet<&str> =
-        used.iter().filter(|key| key.source == KeySource::Query).map(|key| key.name.as_str()).collect();
+        partitioning.said_keys().filter(|key| key.source == KeySource::Query).map(|key| key.name.as_str()).collect();
     if let Some(key) = used.difference(&said).next() {
         return Err(invalid_argument(format!(
             "S3 Prefix contains !{{partitionKeyFromQuery:{key}}}, but MetadataExtractionQuery has no key {key}."
@@ -106,6 +109,11 @@ fn check_query_keys(used: &[PartitionKey], said: Option<&[String]>) -> Result<()
         )));
     }
     Ok(())
+}
+
+/// The refusal of event time where there are no partitions.
+pub(super) fn event_time_only_with_partitions() -> Fault {
+    invalid_argument("EventTime can only be used when Dynamic Partitioning is enabled.")
 }
 
 /// The refusal of a query where there is nothing to partition.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::extensions::{self, Extensions};
 use super::lambda;
-use super::partitioning::only_with_partitions;
+use super::partitioning::{event_time_only_with_partitions, only_with_partitions};
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::settings::Rules;
 use crate::definition::Processor;
@@ -60,10 +60,14 @@ impl Steps {
     /// The same for a destination that cannot partition.
     ///
     /// # Errors
-    /// `InvalidArgumentException` when there is a query.
+    /// `InvalidArgumentException` when there is a query, or something of ours that is about partitions.
     pub(super) fn without_partitions(self) -> Result<Self, Fault> {
         let extracts = self.processors.iter().any(|step| matches!(step, Processor::ExtractMetadata { .. }));
-        if extracts { Err(only_with_partitions()) } else { Ok(self) }
+        match &self.extensions {
+            _ if extracts => Err(only_with_partitions()),
+            Extensions { event_key: Some(_), .. } => Err(event_time_only_with_partitions()),
+            _ => Ok(self),
+        }
     }
 }
 

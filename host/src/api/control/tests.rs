@@ -15,7 +15,7 @@ const RULES: Rules = Rules {
     names: NameRules {
         prefix: |_, _, _| Ok(()),
         destination: |_, _| Ok(()),
-        partitioning: |_| Ok(Partitioning { keys: Vec::new(), room_bytes: 0 }),
+        partitioning: |_, _| Ok(Partitioning { keys: Vec::new(), room_bytes: 0, event_time: None }),
         time_zone: |_| true,
     },
     check_query: |_| Ok(Vec::new()),

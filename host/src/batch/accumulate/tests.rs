@@ -5,8 +5,8 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::definition::{
-    Buffering, EndpointBody, HttpEndpoint, KeySource, Login, Partitioning, S3Destination, SourceBackup, Target,
-    testing,
+    Buffering, EndpointBody, EventTime, HttpEndpoint, KeySource, Login, PartitionKey, Partitioning, S3Destination,
+    SourceBackup, Target, testing,
 };
 use crate::record::{Content, ErrorOutput, Origins, Ran, Records};
 
@@ -415,7 +415,7 @@ proptest! {
 
 fn partitioned(buffer_bytes: u64) -> Definition {
     let key = PartitionKey { source: KeySource::Plugin, name: "country".to_owned(), uses: 1 };
-    let partitioning = Some(Partitioning { keys: vec![key], room_bytes: 500 });
+    let partitioning = Some(Partitioning { keys: vec![key], room_bytes: 500, event_time: None });
     Definition { partitioning, ..definition(buffer_bytes, 60) }
 }
 
@@ -476,6 +476,32 @@ fn partitions_make_room_for_each_other() {
     assert_eq!(accumulator.due(60_010).len(), 2);
     assert_eq!(accumulator.due(60_020).len(), 1);
     assert_eq!((accumulator.active_partitions(), accumulator.open_from()), (0, 5));
+}
+
+/// Records lie by their own time; instants of one hour are one partition, and are found again by a replay.
+#[test]
+fn event_time_makes_partitions() {
+    let key = PartitionKey { source: KeySource::Plugin, name: "country".to_owned(), uses: 0 };
+    let patterns = vec!["yyyy/MM/dd".to_owned(), "HH".to_owned()];
+    let event_time = Some(EventTime { key, patterns, time_zone: "Asia/Tokyo".to_owned() });
+    let partitioning = Some(Partitioning { keys: Vec::new(), room_bytes: 500, event_time });
+    let hourly = Definition { partitioning, ..definition(1_000, 60) };
+    let mut accumulator = Accumulator::new(STREAM, &hourly, &BTreeMap::new(), 0, PARTITIONS);
+    let times = ["2018-08-27T10:30:00Z", "1535364000", "2018-08-26T15:00:00Z", "1535365800000"];
+    assert!(accumulator.add(of_countries(0, &times), 0).is_empty());
+    let cuts = accumulator.flush();
+    let hour = |cut: &Cut| match &cut.partition {
+        Partition::Keyed(values) => values.join(" "),
+        other => panic!("{other:?}"),
+    };
+    let found: Vec<_> = cuts.iter().map(|cut| (hour(cut), cut.first, cut.end, cut.record_count)).collect();
+    let expected = [("2018/08/27 00".to_owned(), 2, 3, 1), ("2018/08/27 19".to_owned(), 0, 4, 3)];
+    assert_eq!(found, expected);
+    let marks = BTreeMap::from([(cuts[1].partition.clone(), 2)]);
+    let mut replay = Accumulator::new(STREAM, &hourly, &marks, 0, PARTITIONS);
+    replay.add(of_countries(0, &times), 0);
+    let again: Vec<_> = replay.flush().iter().map(|cut| (hour(cut), cut.first, cut.record_count)).collect();
+    assert_eq!(again, [("2018/08/27 00".to_owned(), 2, 1), ("2018/08/27 19".to_owned(), 3, 1)]);
 }
 
 /// What an input has in one partition is in one object, also when its outputs for another stand between.

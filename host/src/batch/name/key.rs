@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::pattern::Pattern;
 use super::prefix::{Place, Prefix, PrefixError, Warning};
-use crate::definition::{Compression, Definition, Partitioning, S3Destination, Serializer};
+use crate::definition::{Compression, Definition, EventTime, PartitionKey, Partitioning, S3Destination, Serializer};
 use crate::record::{ErrorOutput, Partition};
 use crate::runtime::Random;
 
@@ -77,19 +77,30 @@ pub fn check(destination: &S3Destination, is_partitioned: bool) -> Result<Vec<Wa
     Ok([data.warnings(Place::Data), error.warnings(Place::Error)].concat())
 }
 
-/// What dynamic partitioning by this destination's prefix means.
+/// What dynamic partitioning by this destination's prefix means, whose timestamps are made of `event_key` where that is
+/// given.
 ///
 /// # Errors
-/// The prefix would not pass [`check`], or uses no key.
-pub fn partitioning(destination: &S3Destination) -> Result<Partitioning, PrefixError> {
+/// The prefix would not pass [`check`], or uses no key, or no timestamp where it should.
+pub fn partitioning(
+    destination: &S3Destination,
+    event_key: Option<&PartitionKey>,
+) -> Result<Partitioning, PrefixError> {
     check(destination, true)?;
     let prefix = Prefix::parse(&destination.prefix, Place::Data, true)?;
     let keys = prefix.keys();
-    if keys.is_empty() {
-        return Err(PrefixError::NoKey);
+    let event_time = event_key.map(|key| EventTime {
+        key: key.clone(),
+        patterns: prefix.timestamps(),
+        time_zone: destination.time_zone.clone(),
+    });
+    match &event_time {
+        None if keys.is_empty() => return Err(PrefixError::NoKey),
+        Some(event_time) if event_time.patterns.is_empty() => return Err(PrefixError::NoTimestamp),
+        _ => {}
     }
     let room_bytes = u32::try_from(EVALUATED_BYTES.saturating_sub(prefix.widest())).unwrap_or(0);
-    Ok(Partitioning { keys, room_bytes })
+    Ok(Partitioning { keys, room_bytes, event_time })
 }
 
 /// The zone of a `CustomTimeZone`: empty means UTC, otherwise the exact name of a zone of the IANA database.

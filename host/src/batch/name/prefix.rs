@@ -76,6 +76,9 @@ pub enum PrefixError {
         "At least one Dynamic Partitioning Namespace must be part of the Prefix when Dynamic Partitioning is enabled."
     )]
     NoKey,
+    /// Event time where nothing of the prefix is made of it.
+    #[error("Prefix must contain a timestamp expression when EventTime is set.")]
+    NoTimestamp,
     /// A partition key without a name.
     #[error("{0} contains the dynamic partitioning expression !{{{1}:}} without a key.")]
     EmptyKey(Place, String),
@@ -118,7 +121,8 @@ pub struct Prefix(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Timestamp(Pattern),
+    /// With the text it was parsed from.
+    Timestamp(String, Pattern),
     RandomString,
     ErrorOutputType,
     Key(KeySource, String),
@@ -202,8 +206,17 @@ impl Prefix {
         warnings
     }
 
+    /// The patterns of its timestamp expressions.
+    pub(super) fn timestamps(&self) -> Vec<String> {
+        let text = |part: &Part| match part {
+            Part::Timestamp(text, _) => Some(text.clone()),
+            _ => None,
+        };
+        self.0.iter().filter_map(text).collect()
+    }
+
     /// Appends the prefix for an object whose oldest record arrived `at`. Every random string is a fresh one.
-    /// `values` are those of [`Self::keys`].
+    /// `values` are those of [`Self::keys`]; what follows them stands for the timestamp expressions.
     pub(super) fn evaluate(
         &self,
         at: &Zoned,
@@ -213,10 +226,14 @@ impl Prefix {
         out: &mut String,
     ) {
         let keys = self.keys();
+        let mut times = values.get(keys.len()..).unwrap_or_default().iter();
         for part in &self.0 {
             match part {
                 Part::Literal(text) => out.push_str(text),
-                Part::Timestamp(pattern) => pattern.print(at, out),
+                Part::Timestamp(_, pattern) => match times.next() {
+                    Some(time) => out.push_str(time),
+                    None => pattern.print(at, out),
+                },
                 Part::RandomString => out.extend((0..RANDOM_LENGTH).map(|_| random_letter(random))),
                 Part::ErrorOutputType => out.push_str(output.map_or("", ErrorOutput::as_str)),
                 Part::Key(source, name) => {
@@ -231,7 +248,7 @@ impl Prefix {
     pub(super) fn widest(&self) -> usize {
         let width = |part: &Part| match part {
             Part::Literal(text) => text.len(),
-            Part::Timestamp(pattern) => pattern.widest(),
+            Part::Timestamp(_, pattern) => pattern.widest(),
             Part::RandomString => RANDOM_LENGTH,
             Part::ErrorOutputType => ERROR_TYPE_BYTES,
             Part::Key(..) => 0,
@@ -241,7 +258,7 @@ impl Prefix {
 
     fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         self.0.iter().filter_map(|part| match part {
-            Part::Timestamp(pattern) => Some(pattern),
+            Part::Timestamp(_, pattern) => Some(pattern),
             _ => None,
         })
     }
@@ -251,7 +268,7 @@ fn expression(namespace: &str, value: &str, place: Place, is_partitioned: bool) 
     let is_partitioned = is_partitioned && place == Place::Data;
     match (namespace, value) {
         ("timestamp", pattern) => match Pattern::parse(pattern) {
-            Ok(parsed) => Ok(Part::Timestamp(parsed)),
+            Ok(parsed) => Ok(Part::Timestamp(pattern.to_owned(), parsed)),
             Err(error) => Err(PrefixError::Pattern(place, pattern.to_owned(), error)),
         },
         ("firehose", "random-string") => Ok(Part::RandomString),

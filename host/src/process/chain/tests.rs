@@ -31,7 +31,7 @@ fn definition(processors: Vec<Processor>) -> Definition {
 
 fn partitioned(processors: Vec<Processor>, keys: &[(KeySource, &str)]) -> Definition {
     let key = |&(source, name): &(KeySource, &str)| PartitionKey { source, name: name.to_owned(), uses: 1 };
-    let partitioning = Partitioning { keys: keys.iter().map(key).collect(), room_bytes: 100 };
+    let partitioning = Partitioning { keys: keys.iter().map(key).collect(), room_bytes: 100, event_time: None };
     Definition { partitioning: Some(partitioning), ..definition(processors) }
 }
 

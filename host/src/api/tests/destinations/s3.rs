@@ -91,6 +91,35 @@ async fn partition_rules_have_their_messages() {
     refuses(plain, idle).await;
 }
 
+/// An extension: the prefix's timestamps are the records' own, and no other key is needed.
+#[tokio::test]
+async fn event_time_needs_a_key_and_partitions() {
+    let event_time = |value: &str| json!({"Type": "Hydrant", "Parameters": [parameter("EventTime", value)]});
+    let with = |prefix: &str, steps: &[Value]| json!({"Prefix": prefix, "ProcessingConfiguration": processing(steps)});
+    let (hourly, of_query) = ("!{timestamp:HH}/", "!{partitionKeyFromQuery:at}");
+    let made = Kind::s3().made(partitioned(with(hourly, &[query("{at}"), event_time(of_query)]))).await;
+    let named_by = made.definition().partitioning.as_ref().unwrap().event_time.as_ref().unwrap().key.clone();
+    assert_eq!(named_by, PartitionKey { source: KeySource::Query, name: "at".to_owned(), uses: 0 });
+    made.update(json!({"CustomTimeZone": "Europe/Paris"})).await;
+    assert_eq!(made.definition().partitioning.as_ref().unwrap().event_time.as_ref().unwrap().time_zone, "Europe/Paris");
+    let refuses = async |members: Value, message: &str| Kind::s3().refuses(partitioned(members), message).await;
+    let missing = "S3 Prefix contains !{partitionKeyFromQuery:at}, but MetadataExtractionQuery has no key at.";
+    refuses(with("!{partitionKeyFromQuery:a}/", &[query("{a}"), event_time(of_query)]), missing).await;
+    let no_lambda = "Lambda should be present when S3 Prefix contains keys from partitionKeyFromLambda namespace";
+    let of_plugin = event_time("!{partitionKeyFromLambda:at}");
+    refuses(with("!{partitionKeyFromQuery:a}/", &[query("{a}"), of_plugin]), no_lambda).await;
+    let wrong = "EventTime must be !{partitionKeyFromQuery:key} or !{partitionKeyFromLambda:key}.";
+    for value in ["at", "!{timestamp:at}", "!{partitionKeyFromQuery:}", "!{partitionKeyFromQuery:a}}", "!{at}"] {
+        refuses(with(hourly, &[query("{at}"), event_time(value)]), wrong).await;
+    }
+    let idle = "EventTime can only be used when Dynamic Partitioning is enabled.";
+    Kind::s3().refuses(with("a/", &[event_time(of_query)]), idle).await;
+    let steps = json!({"ProcessingConfiguration": processing(&[event_time(of_query)])});
+    for kind in Kind::all().into_iter().filter(|kind| kind.stem != "ExtendedS3") {
+        kind.refuses(steps.clone(), idle).await;
+    }
+}
+
 /// Unlike with the service, partitioning is switched on a stream that lives, and off again.
 #[tokio::test]
 async fn partitioning_is_switched_on_and_off() {

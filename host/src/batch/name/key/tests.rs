@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::definition::{Conversion, Deserializer, OrcCompression, ParquetCompression, SchemaSource, testing};
+use crate::definition::{
+    Conversion, Deserializer, KeySource, OrcCompression, ParquetCompression, SchemaSource, testing,
+};
 use crate::record::ErrorOutput::ProcessingFailed;
 
 /// 27 August 2018 10:30:00 UTC, the instant of the reference's worked examples.
@@ -297,4 +299,27 @@ proptest! {
 /// Objects of the data partition are the ones with an extension.
 fn partition_is_main(key: &str) -> bool {
     key.ends_with(".x")
+}
+
+/// Event time stands for the prefix's timestamps and for nothing else: the object's own name keeps the arrival.
+#[test]
+fn timestamps_may_be_the_records_own() {
+    let prefix = "!{timestamp:yyyy}/!{partitionKeyFromQuery:k}/!{timestamp:MM-dd}/";
+    let destination = destination(prefix, ERRORS);
+    let event_key = PartitionKey { source: KeySource::Query, name: "at".to_owned(), uses: 0 };
+    let partitioning = partitioning(&destination, Some(&event_key)).unwrap();
+    let event_time = partitioning.event_time.unwrap();
+    assert_eq!((event_time.patterns, event_time.key), (vec!["yyyy".to_owned(), "MM-dd".to_owned()], event_key.clone()));
+    let values = ["v", "1999", "12-31"].map(str::to_owned).to_vec();
+    let found = key(destination, Partition::Keyed(values), WORKED_MS).unwrap();
+    assert_eq!(found, format!("1999/v/12-31/orders-3-2018-08-27-10-30-00-{ID}"));
+    let refused = |prefix: &str| {
+        super::partitioning(&self::destination(prefix, ERRORS), Some(&event_key)).unwrap_err().to_string()
+    };
+    let message = "Prefix must contain a timestamp expression when EventTime is set.";
+    assert_eq!(refused("!{partitionKeyFromQuery:k}/"), message);
+    assert_eq!(refused("plain/"), message);
+    // No other key is needed.
+    let hourly = super::partitioning(&self::destination("!{timestamp:HH}/", ERRORS), Some(&event_key)).unwrap();
+    assert!(hourly.keys.is_empty());
 }
