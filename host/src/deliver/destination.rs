@@ -83,8 +83,8 @@ pub struct Postponed {
     pub at: usize,
     /// As the destination names it, for the error output if its time runs out.
     pub code: Cow<'static, str>,
-    /// What the destination said; never holds payload.
-    pub message: String,
+    /// What the destination said; never holds payload. Shared, because whole batches are put off for one reason.
+    pub message: Arc<str>,
 }
 
 /// A record that the destination will never take.

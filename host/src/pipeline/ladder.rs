@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -34,7 +35,8 @@ pub(crate) struct Ladder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
     code: Cow<'static, str>,
-    message: String,
+    /// Shared: a batch of a hundred thousand records may fail for one reason, and its memory is in no budget.
+    message: Arc<str>,
     attempts: u32,
 }
 
@@ -83,12 +85,14 @@ impl Ladder {
         let attempts = self.attempts;
         let sent = self.outstanding.take().unwrap_or_else(|| (0..count).collect());
         let mut again: Vec<(usize, Reason)> = Vec::new();
-        let reason = |code: Cow<'static, str>, message: String| Reason { code, message: cut(message), attempts };
+        let mut known = None;
+        let mut reason =
+            |code: Cow<'static, str>, message: Arc<str>| Reason { code, message: cut(message, &mut known), attempts };
         match outcome {
             Ok(receipt) => {
                 for refused in receipt.refused {
                     if let Some(&at) = sent.get(refused.at) {
-                        self.lost.insert(at, reason(refused.code, refused.message));
+                        self.lost.insert(at, reason(refused.code, refused.message.into()));
                     }
                 }
                 for postponed in receipt.again {
@@ -98,7 +102,7 @@ impl Ladder {
                 }
             }
             Err(error) => {
-                let why = reason(error.code.into(), error.to_string());
+                let why = reason(error.code.into(), error.to_string().into());
                 let all = sent.into_iter().map(|at| (at, why.clone()));
                 // The batch itself is at fault, or it may be tried again.
                 if error.verdict == Verdict::Reject { self.lost.extend(all) } else { again.extend(all) }
@@ -131,7 +135,7 @@ impl Ladder {
             arrived_ms: rows.arrived_ms[at],
             data: rows.records.payload().slice(rows.records.range(at)),
             code: reason.code.clone(),
-            message: reason.message.clone(),
+            message: reason.message.to_string(),
             attempts: reason.attempts,
             names: names(at),
             ..template.clone()
@@ -145,12 +149,20 @@ impl Ladder {
     }
 }
 
-fn cut(mut message: String) -> String {
-    if message.len() > MESSAGE_BYTES {
-        let end = (0..=MESSAGE_BYTES).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
-        message.truncate(end);
+/// A message within its bound; `known` is the last one that had to be cut, and what became of it.
+fn cut(message: Arc<str>, known: &mut Option<(Arc<str>, Arc<str>)>) -> Arc<str> {
+    if message.len() <= MESSAGE_BYTES {
+        return message;
     }
-    message
+    if let Some((whole, cut)) = known
+        && Arc::ptr_eq(whole, &message)
+    {
+        return Arc::clone(cut);
+    }
+    let end = (0..=MESSAGE_BYTES).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+    let cut: Arc<str> = message.get(..end).unwrap_or_default().into();
+    *known = Some((message, Arc::clone(&cut)));
+    cut
 }
 
 #[cfg(test)]
@@ -171,7 +183,7 @@ mod tests {
     }
 
     fn postponed(at: usize) -> Postponed {
-        Postponed { at, code: "429".into(), message: "busy".to_owned() }
+        Postponed { at, code: "429".into(), message: "busy".into() }
     }
 
     fn refused(at: usize) -> Refused {
@@ -254,6 +266,18 @@ mod tests {
     #[test]
     fn words_are_cut_between_letters() {
         let long = "é".repeat(MESSAGE_BYTES);
-        assert_eq!(cut(format!("a{long}")).len(), MESSAGE_BYTES - 1);
+        assert_eq!(cut(format!("a{long}").into(), &mut None).len(), MESSAGE_BYTES - 1);
+    }
+
+    /// What is put off for one reason shares its words, also when they had to be cut.
+    #[test]
+    fn one_reason_is_kept_once() {
+        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        let message: Arc<str> = "ü".repeat(3_000).into();
+        let again = (0..1_000).map(|at| Postponed { at, code: "429".into(), message: Arc::clone(&message) }).collect();
+        assert_eq!(ladder.learn(1_000, Ok(Receipt { again, refused: Vec::new() }), now, Duration::ZERO), Next::Done);
+        let first = &ladder.lost[&0].message;
+        assert_eq!((ladder.lost.len(), first.len()), (1_000, MESSAGE_BYTES));
+        assert!(ladder.lost.values().all(|reason| Arc::ptr_eq(&reason.message, first)));
     }
 }

@@ -138,10 +138,11 @@ impl Destination<Documents> for HttpEndpointDestination {
                 Err(Failure::Again(error)) if at == 0 => return Err(error),
                 // The parts that follow wait, too: what is left must fall into the same parts as before.
                 Err(Failure::Again(error)) => {
+                    let message: Arc<str> = error.text.into();
                     receipt.again = parts[at..]
                         .iter()
                         .flat_map(|part| &part.records)
-                        .map(|&at| Postponed { at, code: error.code.into(), message: error.text.clone() })
+                        .map(|&at| Postponed { at, code: error.code.into(), message: Arc::clone(&message) })
                         .collect();
                     break;
                 }

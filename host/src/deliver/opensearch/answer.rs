@@ -106,7 +106,7 @@ pub(super) fn read<'a>(
             Fate::Taken => taken.push((*item, message(outcome.error.as_ref()))),
             Fate::Again => {
                 let (code, message) = (code(outcome.status), message(outcome.error.as_ref()));
-                read.again.push(Postponed { at: item.at, code, message });
+                read.again.push(Postponed { at: item.at, code, message: message.into() });
             }
             Fate::Refused => {
                 let (code, message) = (code(outcome.status), message(outcome.error.as_ref()));

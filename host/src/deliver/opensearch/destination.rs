@@ -237,7 +237,9 @@ impl Attempt<'_> {
     }
 
     fn postpone(&mut self, unsent: impl Iterator<Item = usize>, error: &DeliveryError) {
-        let postponed = unsent.map(|at| Postponed { at, code: Cow::Borrowed(error.code), message: error.text.clone() });
+        let message: Arc<str> = error.text.as_str().into();
+        let postponed =
+            unsent.map(|at| Postponed { at, code: Cow::Borrowed(error.code), message: Arc::clone(&message) });
         self.receipt.again.extend(postponed);
     }
 

@@ -72,7 +72,7 @@ impl Destination<Documents> for Bulk {
             let put_off = inner.postponed.get_mut(&sequence).filter(|left| **left > 0);
             if let Some(left) = put_off {
                 *left -= 1;
-                receipt.again.push(Postponed { at, code: "429".into(), message: "put off on command".to_owned() });
+                receipt.again.push(Postponed { at, code: "429".into(), message: "put off on command".into() });
             } else if inner.refused.contains(&sequence) {
                 receipt.refused.push(Refused { at, code: "400".into(), message: "refused on command".to_owned() });
             } else {
