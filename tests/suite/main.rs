@@ -9,6 +9,7 @@ mod bad_input;
 mod breakers;
 mod capabilities;
 mod crash;
+mod dead_letter;
 mod destinations;
 mod examples;
 mod formats;
