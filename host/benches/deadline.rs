@@ -116,7 +116,7 @@ fn attack(settings: &[(&str, &str)], deadline: Duration, count: usize) -> Vec<f6
 
 fn batch() -> Batch {
     let records = Records::new(Bytes::from_static(b"x"), vec![1], Vec::new()).unwrap();
-    Batch { stream: StreamId(1), first: 0, arrived_ms: vec![0], records }
+    Batch { stream: StreamId(1), first: 0, arrived_ms: vec![0], records, course: hydrant::record::Course::Put }
 }
 
 fn chain(host: &PluginHost, name: &str) -> Chain {

@@ -120,7 +120,7 @@ fn batch(count: usize) -> Batch {
         ends.push(u32::try_from(payload.len()).unwrap());
     }
     let records = Records::new(Bytes::from(payload), ends, Vec::new()).unwrap();
-    Batch { stream: StreamId(1), first: 0, arrived_ms: vec![0; count], records }
+    Batch { stream: StreamId(1), first: 0, arrived_ms: vec![0; count], records, course: hydrant::record::Course::Put }
 }
 
 fn chain(host: &PluginHost, name: &str) -> Chain {

@@ -92,7 +92,13 @@ fn batch(records: &[Vec<u8>]) -> Batch {
         ends.push(u32::try_from(payload.len()).unwrap());
     }
     let records = Records::new(payload.into(), ends, Vec::new()).unwrap();
-    Batch { stream: StreamId(1), first: 0, arrived_ms: vec![0; records.len()], records }
+    Batch {
+        stream: StreamId(1),
+        first: 0,
+        arrived_ms: vec![0; records.len()],
+        records,
+        course: hydrant::record::Course::Put,
+    }
 }
 
 fn definition(processor: Processor, keys: &[&str]) -> Definition {

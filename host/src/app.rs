@@ -2,6 +2,7 @@
 //!
 //! Refuses to know what any part does; `pipeline` joins the stages, this joins the pipeline with its doors.
 
+mod dead_letter;
 mod plugins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::runtime::{Clock, Random, SystemClock};
 use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
+use dead_letter::FailuresOf;
 use plugins::PluginDoor;
 
 /// Folder of the journal below `data_dir`.
@@ -76,9 +78,15 @@ impl Host for App {
         let random = Arc::new(Random::from_system());
         let telemetry = Telemetry::new();
         let health = Health::starting();
-        let door = admin::Door::default();
-        let admin =
-            Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone(), Arc::clone(&door)).await?;
+        let (door, failures) = (admin::Door::default(), admin::FailureDoor::default());
+        let admin = Admin::start(
+            settings.admin.listen,
+            Arc::clone(&telemetry),
+            health.clone(),
+            Arc::clone(&door),
+            Arc::clone(&failures),
+        )
+        .await?;
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
         let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
         let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry), Arc::clone(&clock))?;
@@ -110,6 +118,7 @@ impl Host for App {
             Door { address: api_address, close, server }
         };
         // Set once, here.
+        failures.set(Arc::new(FailuresOf(pipeline.dead_letters(delivery.look)))).ok();
         door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod convert;
+pub mod dead_letter;
 pub mod definition;
 pub mod deliver;
 pub mod encode;

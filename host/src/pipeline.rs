@@ -5,6 +5,7 @@
 mod backend;
 mod breaker;
 mod budget;
+mod dead_letter;
 mod delivery;
 mod guard;
 mod history;
@@ -26,7 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::convert::Catalog;
-use crate::deliver::{Connector, Destination, Policy};
+use crate::deliver::{Connector, Destination, Look, Policy};
 use crate::journal::{self, Journal};
 use crate::process::PluginHost;
 use crate::runtime::{Clock, Random};
@@ -34,6 +35,7 @@ use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 pub use backend::PipelineBackend;
+pub use dead_letter::{Brought, Cursor, DeadLetterError, DeadLetters, Found, Page, Shown, Tally, Wish};
 
 use budget::Budget;
 use streams::Streams;
@@ -181,6 +183,11 @@ impl Pipeline {
     /// Definitions of the streams in service.
     pub fn definitions(&self) -> Vec<Arc<crate::definition::Definition>> {
         self.streams.all().iter().map(|running| Arc::clone(&running.handle().definition)).collect()
+    }
+
+    /// What was not delivered, and the way back for it.
+    pub fn dead_letters(&self, look: Arc<dyn Look>) -> DeadLetters {
+        DeadLetters::new(Arc::clone(&self.context), Arc::clone(&self.streams), look)
     }
 
     /// What the API talks to.

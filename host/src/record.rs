@@ -14,6 +14,10 @@ use uuid::Uuid;
 
 use crate::spool::SpoolFile;
 
+mod replay;
+
+pub use replay::{Course, Lines, MOST_RANGES, NotAnObject, ObjectId, Replay, ReplayRefusal, Replayed};
+
 /// Number of a stream, given at creation and never used again, not even after the stream is deleted.
 /// Names never reach the disk layout; this number does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +34,7 @@ impl fmt::Display for StreamId {
 pub type Sequence = u64;
 
 /// A dictionary-coded text column: the value of record `i` is `dictionary[codes[i] - 1]`; code 0 means "not set".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Plain names are partition keys; names beginning with `$` are reserved (`$document-id`, `$index`, …).
     pub name: String,
@@ -219,6 +223,8 @@ pub struct Batch {
     pub arrived_ms: Vec<u64>,
     /// The records.
     pub records: Records,
+    /// The way that all of them take.
+    pub course: Course,
 }
 
 impl Batch {
@@ -313,7 +319,7 @@ pub enum ErrorOutput {
 
 impl ErrorOutput {
     /// Value of `!{firehose:error-output-type}`.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProcessingFailed => "processing-failed",
             Self::DecompressionFailed => "decompression-failed",

@@ -10,6 +10,7 @@ mod bad_input_destinations;
 mod breakers;
 mod capabilities;
 mod crash;
+mod dead_letter;
 mod destinations;
 mod examples;
 mod examples_alerts;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::dead_letter::DeadLetter;
+
 /// A self-hosted Amazon Data Firehose whose transforms are WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(name = "hydrant", version, propagate_version = true, max_term_width = 100)]
@@ -39,6 +41,9 @@ pub(super) enum Command {
     /// Try out, test and inspect a plugin file
     #[command(subcommand)]
     Plugin(Plugin),
+    /// List, show and replay what was not delivered
+    #[command(subcommand)]
+    DeadLetter(DeadLetter),
     /// Look into the journal of a stopped host
     #[command(subcommand)]
     Journal(Journal),

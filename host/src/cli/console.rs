@@ -54,6 +54,15 @@ impl Console {
         }
     }
 
+    /// Writes bytes as they are.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = match &self.place {
+            Place::Process => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()),
+            Place::Buffer(buffer) => buffer.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes),
+        };
+        written.map_err(|error| Failure::new(anyhow::Error::new(error).context("cannot write")))
+    }
+
     /// Writes a result as JSON.
     pub(super) fn say_json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(Failure::new)?;

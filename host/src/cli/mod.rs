@@ -9,6 +9,7 @@ mod arguments;
 mod check;
 mod client;
 mod console;
+mod dead_letter;
 mod demo;
 mod failure;
 mod host;
@@ -26,6 +27,7 @@ mod scripted;
 
 pub use arguments::Arguments;
 pub use console::Console;
+pub use dead_letter::{Buckets, ForeignBucket};
 pub use demo::{Order, OrderKind, Orders};
 pub use failure::{Exit, Failure};
 pub use host::Host;

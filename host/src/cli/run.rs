@@ -12,11 +12,12 @@ use super::console::Format;
 use super::journal::Journals;
 use super::signal::Signals;
 use super::{
-    Console, Exit, Failure, Host, PluginLimits, apply, check, client, demo, journal, plugin, put, serve, streams,
+    Buckets, Console, Exit, Failure, Host, PluginLimits, apply, check, client, dead_letter, demo, journal, plugin, put,
+    serve, streams,
 };
 
 /// The whole program: parses, runs, prints a failure, and says how it ended.
-pub fn main<H: Host + Journals + PluginLimits>(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+pub fn main<H: Host + Journals + PluginLimits + Buckets>(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -47,7 +48,7 @@ pub fn main<H: Host + Journals + PluginLimits>(arguments: impl IntoIterator<Item
 }
 
 /// Runs one command.
-pub async fn run<H: Host + Journals + PluginLimits>(arguments: &Arguments) -> Result<(), Failure> {
+pub async fn run<H: Host + Journals + PluginLimits + Buckets>(arguments: &Arguments) -> Result<(), Failure> {
     let console = Console::process(if arguments.json { Format::Json } else { Format::Human });
     let work = async {
         match &arguments.command {
@@ -68,6 +69,7 @@ pub async fn run<H: Host + Journals + PluginLimits>(arguments: &Arguments) -> Re
                 streams::delete(&console, &client::connect(&named.endpoint).await?, &named.stream).await
             }
             Command::Plugin(command) => plugin::plugin::<H>(&console, command).await,
+            Command::DeadLetter(command) => dead_letter::dead_letter::<H>(&console, command).await,
             Command::Journal(command) => journal::journal::<H>(&console, command),
         }
     };
@@ -121,6 +123,11 @@ mod tests {
             "hydrant plugin run p.wasm --batch 0",
             "hydrant plugin new clean --lang cobol",
             "hydrant journal",
+            "hydrant dead-letter list",
+            "hydrant dead-letter list orders --bucket b",
+            "hydrant dead-letter list orders --since soon",
+            "hydrant dead-letter replay",
+            "hydrant dead-letter forget orders",
             "hydrant --verbose streams",
         ] {
             let error = Arguments::try_parse_from(line.split(' ')).expect_err(line);
@@ -162,6 +169,12 @@ mod tests {
             "hydrant plugin test p.wasm a.json b --update --config a.toml",
             "hydrant plugin bench p.wasm --input a.ndjson --against old.wasm --json",
             "hydrant plugin run p.wasm --setting a=b --setting c= --stream s --batch 1",
+            "hydrant dead-letter list orders --since 6h --until 2026-11-21 --stage processing-failed --code a --code b",
+            "hydrant dead-letter list --bucket b --prefix p --endpoint-url http://127.0.0.1:1 --region eu-west-1 --json",
+            "hydrant dead-letter show orders errors/a --line 3 --raw",
+            "hydrant dead-letter replay orders --dry-run --plugin clean@00ff --object k",
+            "hydrant dead-letter replay orders --bucket b",
+            "hydrant dead-letter forget orders --before 90d",
             "hydrant journal inspect data",
             "hydrant journal verify data --json",
         ] {

@@ -13,6 +13,7 @@ mod connect;
 mod destination;
 pub mod embedded;
 mod http_endpoint;
+mod look;
 pub mod opensearch;
 pub mod redshift;
 mod retry;
@@ -22,11 +23,12 @@ mod splunk;
 #[doc(hidden)]
 pub mod testing;
 
-pub use build::{BuildError, Delivery, build};
+pub use build::{BuildError, Delivery, build, look};
 pub use connect::{Outlets, identity};
 pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use http_endpoint::HttpEndpointDestination;
+pub use look::{Look, Stored};
 pub use retry::Policy;
 pub use s3::{Checksums, ConnectError, Credentials, Endpoint, S3, Settings};
 pub use secrets::{Credential, SecretError, SecretShape, Secrets};

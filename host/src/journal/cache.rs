@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::record::{Batch, Records, Sequence, StreamId};
+use crate::record::{Batch, Course, Records, Replay, Sequence, StreamId};
 
 use super::frame;
 
@@ -18,16 +18,30 @@ pub(super) struct Cache {
     streams: HashMap<StreamId, VecDeque<Cached>>,
 }
 
+/// One frame.
 #[derive(Debug)]
-struct Cached {
-    first: Sequence,
+pub(super) struct Cached {
+    pub(super) first: Sequence,
     arrived_ms: u64,
     records: Records,
+    course: Course,
 }
 
 impl Cached {
-    fn end(&self) -> Sequence {
+    pub(super) fn new(first: Sequence, arrived_ms: u64, records: Records, replay: Option<&Replay>) -> Self {
+        Self { first, arrived_ms, records, course: replay.map_or(Course::Put, |replay| replay.course) }
+    }
+
+    pub(super) fn end(&self) -> Sequence {
         self.first + self.records.len() as u64
+    }
+
+    /// The frame as a batch that begins no earlier than `from`, which lies below its end. The payload is shared.
+    pub(super) fn batch(&self, stream: StreamId, from: Sequence) -> Batch {
+        let skip = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.records.len());
+        let records = if skip == 0 { self.records.clone() } else { self.records.slice(skip..self.records.len()) };
+        let arrived_ms = vec![self.arrived_ms; records.len()];
+        Batch { stream, first: self.first + skip as u64, arrived_ms, records, course: self.course }
     }
 
     fn bytes(&self) -> u64 {
@@ -41,8 +55,7 @@ impl Cache {
     }
 
     /// Keeps a durable frame.
-    pub(super) fn push(&mut self, stream: StreamId, first: Sequence, arrived_ms: u64, records: Records) {
-        let cached = Cached { first, arrived_ms, records };
+    pub(super) fn push(&mut self, stream: StreamId, cached: Cached) {
         self.bytes += cached.bytes();
         self.streams.entry(stream).or_default().push_back(cached);
         self.order.push_back(stream);
@@ -64,7 +77,7 @@ impl Cache {
             if !batches.is_empty() && bytes > max_bytes as u64 {
                 break;
             }
-            batches.push(batch_from(stream, cached.first, cached.arrived_ms, &cached.records, from));
+            batches.push(cached.batch(stream, from));
         }
         batches
     }
@@ -88,25 +101,6 @@ impl Cache {
     }
 }
 
-/// The frame as a batch that begins no earlier than `from`, which lies below its end. The payload is shared.
-pub(super) fn batch_from(
-    stream: StreamId,
-    first: Sequence,
-    arrived_ms: u64,
-    records: &Records,
-    from: Sequence,
-) -> Batch {
-    let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX).min(records.len());
-    let records = if skip == 0 { records.clone() } else { tail(records, skip) };
-    Batch { stream, first: first + skip as u64, arrived_ms: vec![arrived_ms; records.len()], records }
-}
-
-fn tail(records: &Records, skip: usize) -> Records {
-    let start = skip.checked_sub(1).map_or(0, |before| records.ends()[before]);
-    let ends = records.ends()[skip..].iter().map(|end| end - start).collect();
-    Records::new(records.payload().slice(start as usize..), ends, Vec::new()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -125,7 +119,7 @@ mod tests {
     fn the_oldest_frame_goes_first_whoever_owns_it() {
         let mut cache = Cache::new(30);
         for (stream, first) in [(1, 0), (2, 0), (1, 1), (2, 1)] {
-            cache.push(StreamId(stream), first, 5, records(&["abcdef"]));
+            cache.push(StreamId(stream), Cached::new(first, 5, records(&["abcdef"]), None));
         }
         assert_eq!(cache.bytes, 30);
         assert!(cache.read(StreamId(1), 0, 1_000).is_empty());
@@ -138,8 +132,8 @@ mod tests {
     #[test]
     fn a_read_begins_inside_a_frame_and_ends_after_max_bytes_but_never_empty() {
         let mut cache = Cache::new(1 << 20);
-        cache.push(StreamId(1), 10, 5, records(&["a", "bb", "ccc"]));
-        cache.push(StreamId(1), 13, 6, records(&["dddd"]));
+        cache.push(StreamId(1), Cached::new(10, 5, records(&["a", "bb", "ccc"]), None));
+        cache.push(StreamId(1), Cached::new(13, 6, records(&["dddd"]), None));
         let read = cache.read(StreamId(1), 11, 1);
         assert_eq!(read.len(), 1);
         assert_eq!((read[0].first, read[0].records.clone()), (11, records(&["bb", "ccc"])));

@@ -98,6 +98,15 @@ pub enum AppendError {
     /// Too many undelivered seals of one stream; wait until some are delivered.
     #[error("stream {0} has too many undelivered seals")]
     TooManySeals(StreamId),
+    /// At least one of these failures was put into the stream again before.
+    #[error("some of these failures were replayed into stream {0} before")]
+    Replayed(StreamId),
+    /// What was put again of objects as old as this one is forgotten, so nothing of it may be.
+    #[error("what was replayed into stream {0} of objects as old as this is forgotten")]
+    ReplaysForgotten(StreamId),
+    /// Nothing more can be remembered of what was put again; forget some.
+    #[error("stream {0} remembers as many replayed failures as it can")]
+    TooManyReplays(StreamId),
     /// The disk failed and the journal takes nothing more; the process must exit (row D9).
     #[error("journal is poisoned by a failed disk operation")]
     Poisoned,

@@ -175,11 +175,12 @@ impl Log {
                 self.metrics.corrupt_frames.inc();
                 self.shared.lock().damaged.insert(id);
             }
-            copies.extend(batches.into_iter().map(|batch| Action::Copy {
+            copies.extend(batches.into_iter().map(|(batch, replay)| Action::Copy {
                 stream,
                 first: batch.first,
                 arrived_ms: batch.arrived_ms.first().copied().unwrap_or(0),
                 records: batch.records,
+                replay,
             }));
         }
         if copies.is_empty() {

@@ -4,7 +4,11 @@
 
 use bytes::Bytes;
 
-use crate::record::Records;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Column, Records, Replay};
 
 /// Bytes of a frame header.
 pub(super) const HEADER_BYTES: usize = 48;
@@ -31,10 +35,12 @@ pub(super) enum Kind {
     Snapshot = 9,
     Dropped = 10,
     Clean = 11,
+    Replay = 12,
+    Forgotten = 13,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Records,
         Self::Definition,
         Self::Deleted,
@@ -46,6 +52,8 @@ impl Kind {
         Self::Snapshot,
         Self::Dropped,
         Self::Clean,
+        Self::Replay,
+        Self::Forgotten,
     ];
 
     /// Its name in reports.
@@ -62,7 +70,14 @@ impl Kind {
             Self::Snapshot => "snapshot",
             Self::Dropped => "dropped",
             Self::Clean => "clean",
+            Self::Replay => "replay",
+            Self::Forgotten => "forgotten",
         }
+    }
+
+    /// True for frames of which records are a part.
+    pub(super) fn has_records(self) -> bool {
+        matches!(self, Self::Records | Self::Replay)
     }
 
     fn from_code(code: u8) -> Option<Self> {
@@ -167,6 +182,66 @@ impl Header {
 /// Bytes that a frame with this body takes on disk.
 pub(super) fn frame_bytes(body_bytes: u64) -> u64 {
     (HEADER_BYTES as u64 + body_bytes).next_multiple_of(ALIGNMENT)
+}
+
+/// What stands before the records of a replay: where they came from, and their columns.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) replay: Arc<Replay>,
+    /// Its length and its JSON.
+    pub(super) bytes: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct HeadOut<'a> {
+    replay: &'a Replay,
+    columns: &'a [Column],
+}
+
+#[derive(Deserialize)]
+struct HeadIn {
+    replay: Replay,
+    columns: Vec<Column>,
+}
+
+impl Head {
+    #[expect(clippy::expect_used, reason = "these types hold no map with other than text keys: they always serialize")]
+    pub(super) fn new(replay: Arc<Replay>, records: &Records) -> Self {
+        let mut bytes = vec![0; HEAD_LENGTH_BYTES];
+        let head = HeadOut { replay: &replay, columns: records.columns() };
+        serde_json::to_writer(&mut bytes, &head).expect("heads always serialize");
+        // A head of 4 GiB fits no frame, whatever it says of itself.
+        let length = u32::try_from(bytes.len() - HEAD_LENGTH_BYTES).unwrap_or(u32::MAX);
+        bytes[..HEAD_LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        Self { replay, bytes }
+    }
+}
+
+/// Bytes of a head's length.
+const HEAD_LENGTH_BYTES: usize = 4;
+
+/// The head of a replay's body, and where the records begin; `None` when there is none.
+fn decode_head(body: &[u8]) -> Option<(HeadIn, usize)> {
+    body.get(..HEAD_LENGTH_BYTES)?;
+    let end = HEAD_LENGTH_BYTES.checked_add(u32_at(body, 0) as usize)?;
+    Some((serde_json::from_slice(body.get(HEAD_LENGTH_BYTES..end)?).ok()?, end))
+}
+
+/// Where the records of a replay's body came from.
+pub(super) fn decode_replay(body: &[u8]) -> Option<Replay> {
+    decode_head(body).map(|(head, _)| head.replay)
+}
+
+/// The records of a frame of either kind whose checksum was right, and where they came from if they were put again;
+/// `None` when the body contradicts `count`.
+pub(super) fn decode_body(kind: Kind, body: &Bytes, count: u32) -> Option<(Records, Option<Arc<Replay>>)> {
+    if kind != Kind::Replay {
+        return Some((decode_records(body, count)?, None));
+    }
+    let (head, end) = decode_head(body)?;
+    let records = decode_records(&body.slice(end..), count)?;
+    let records = Records::new(records.payload().clone(), records.ends().to_vec(), head.columns).ok()?;
+    Some((records, Some(Arc::new(head.replay))))
 }
 
 /// Bytes of the body that holds these records.

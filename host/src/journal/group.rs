@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, Records, Seal, Sequence, StreamId};
+use crate::record::{Epoch, Records, Replay, Seal, Sequence, StreamId};
 
-use super::frame::{self, Header, Kind, Salt};
+use super::frame::{self, Head, Header, Kind, Salt};
 use super::note::{Delivered, Note, Span};
 
 /// Something to be made durable.
@@ -21,6 +21,15 @@ pub(super) enum Action {
         records: Records,
         arrived_ms: u64,
     },
+    /// Records that are put again, with what is remembered of that.
+    Replay {
+        stream: StreamId,
+        records: Records,
+        replay: Arc<Replay>,
+        arrived_ms: u64,
+    },
+    /// What was put again is forgotten of objects as old as this.
+    Forget(StreamId, u64),
     Create(Box<Definition>),
     Update(StreamId, Box<Definition>),
     Delete(StreamId),
@@ -35,6 +44,7 @@ pub(super) enum Action {
         first: Sequence,
         records: Records,
         arrived_ms: u64,
+        replay: Option<Arc<Replay>>,
     },
     /// A seal that cleaning moves.
     CopySeal(Arc<Seal>),
@@ -48,7 +58,9 @@ impl Action {
     /// Bytes that wait in memory for it.
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Self::Append { records, .. } | Self::Copy { records, .. } => frame::records_body_bytes(records),
+            Self::Append { records, .. } | Self::Copy { records, .. } | Self::Replay { records, .. } => {
+                frame::records_body_bytes(records)
+            }
             _ => NOTE_BYTES,
         }
     }
@@ -60,8 +72,12 @@ const NOTE_BYTES: u64 = 1_024;
 /// What a frame will hold.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    Records(Records),
-    Note { note: Note, json: Vec<u8> },
+    /// With a head when they are put again.
+    Records(Records, Option<Head>),
+    Note {
+        note: Note,
+        json: Vec<u8>,
+    },
 }
 
 /// An action that was found possible, as the frame it becomes.
@@ -82,7 +98,10 @@ pub(super) struct Frame {
 impl Frame {
     pub(super) fn bytes(&self) -> u64 {
         match &self.body {
-            Body::Records(records) => frame::frame_bytes(frame::records_body_bytes(records)),
+            Body::Records(records, head) => {
+                let head_bytes = head.as_ref().map_or(0, |head| head.bytes.len() as u64);
+                frame::frame_bytes(head_bytes + frame::records_body_bytes(records))
+            }
             Body::Note { json, .. } => frame::frame_bytes(json.len() as u64),
         }
     }
@@ -119,7 +138,8 @@ impl Encoded {
             let start = self.framing.len();
             self.framing.resize(start + frame::HEADER_BYTES, 0);
             let payload = match &frame.body {
-                Body::Records(records) => {
+                Body::Records(records, head) => {
+                    self.framing.extend_from_slice(head.as_ref().map_or(&[][..], |head| &head.bytes));
                     frame::encode_ends(records, &mut self.framing);
                     Some(records.payload())
                 }
@@ -131,7 +151,8 @@ impl Encoded {
             let body = self.framing.get(start + frame::HEADER_BYTES..).unwrap_or_default();
             let payload_bytes = payload.map_or(&[][..], |payload| payload);
             let (kind, count) = match &frame.body {
-                Body::Records(records) => (Kind::Records, records.len()),
+                Body::Records(records, None) => (Kind::Records, records.len()),
+                Body::Records(records, Some(_)) => (Kind::Replay, records.len()),
                 Body::Note { note, .. } => (note.kind(), 0),
             };
             let body_bytes = body.len() + payload_bytes.len();

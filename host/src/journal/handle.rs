@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Records, Seal, Sequence, StreamId};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Records, Replay, Seal, Sequence, StreamId};
 use crate::runtime::{Clock, Random};
 use crate::telemetry::JournalMetrics;
 
@@ -114,6 +114,31 @@ impl Journal {
     /// [`AppendError::Full`] and [`AppendError::Busy`] want a later retry.
     pub async fn append(&self, stream: StreamId, records: Records, arrived_ms: u64) -> Result<Sequence, AppendError> {
         self.ask(Action::Append { stream, records, arrived_ms }).await
+    }
+
+    /// Appends records that are put again, and remembers where they came from: both or neither is durable, and both are
+    /// on return. They may have columns. Answers with the sequence number of the first.
+    ///
+    /// # Errors
+    /// [`AppendError::Replayed`] when any of them was put again before; [`AppendError::Full`] and
+    /// [`AppendError::Busy`] want a later retry.
+    pub async fn replay(
+        &self,
+        stream: StreamId,
+        records: Records,
+        replay: Replay,
+        arrived_ms: u64,
+    ) -> Result<Sequence, AppendError> {
+        self.ask(Action::Replay { stream, records, replay: Arc::new(replay), arrived_ms }).await
+    }
+
+    /// Forgets what was put again of objects that were written before this instant, milliseconds since 1970, and refuses
+    /// to put any of it again; durable on return.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn forget_replays(&self, stream: StreamId, before_ms: u64) -> Result<(), AppendError> {
+        self.ask(Action::Forget(stream, before_ms)).await.map(drop)
     }
 
     /// Creates a stream; durable on return.

@@ -13,7 +13,7 @@ use crate::record::{Sequence, StreamId};
 
 use super::chain::{self, Link};
 use super::error::OpenError;
-use super::frame::{HEADER_BYTES, Kind};
+use super::frame::HEADER_BYTES;
 use super::recovery::{self, LostRecords};
 use super::scan::{Found, Scanner};
 use super::segment::BLOCK_BYTES;
@@ -229,7 +229,7 @@ fn verify_segment(link: &Link, report: &mut Verification) -> std::io::Result<()>
             Found::Damage { range, header } => {
                 let what = match header {
                     None => What::FrameHeader,
-                    Some(header) if header.kind == Kind::Records => {
+                    Some(header) if header.kind.has_records() => {
                         What::Records { stream: StreamId(header.stream), first: header.first, end: header.end() }
                     }
                     Some(header) => What::Note { stream: StreamId(header.stream), kind: header.kind.name() },

@@ -11,17 +11,20 @@ use std::time::Instant;
 
 #[cfg(test)]
 use crate::record::Batch;
-use crate::record::{Records, Sequence, StreamId};
+#[cfg(test)]
+use crate::record::Sequence;
+use crate::record::{Course, MOST_RANGES, Records, Replay, ReplayRefusal, StreamId};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
 
+use super::cache::Cached;
 use super::error::AppendError;
 #[cfg(test)]
 use super::error::ReadError;
-use super::frame::{FLAG_COPY, Kind, Salt};
+use super::frame::{FLAG_COPY, Head, Kind, Salt};
 use super::group::{Action, Body, Encoded, Frame, Group};
 use super::index::Entry;
-use super::note::{Checkpoint, Note};
+use super::note::{Checkpoint, Forgotten, Note};
 use super::ranges::Ranges;
 #[cfg(test)]
 use super::reader::{self, Plan};
@@ -300,15 +303,24 @@ impl Log {
                 }
                 frame.first = self.stream(stream)?.next;
                 (frame.stream, frame.time_ms, frame.answer) = (Some(stream), arrived_ms, frame.first);
-                frame.body = Body::Records(records);
+                frame.body = Body::Records(records, None);
                 return self.admit(frame, waiting_bytes).map(Some);
             }
-            Action::Copy { stream, first, records, arrived_ms } => {
+            Action::Replay { stream, records, replay, arrived_ms } => {
+                self.check_replay(stream, &records, &replay)?;
+                frame.first = self.stream(stream)?.next;
+                (frame.stream, frame.time_ms, frame.answer) = (Some(stream), arrived_ms, frame.first);
+                let head = Head::new(replay, &records);
+                frame.body = Body::Records(records, Some(head));
+                return self.admit(frame, waiting_bytes).map(Some);
+            }
+            Action::Copy { stream, first, records, arrived_ms, replay } => {
                 if self.stream(stream).is_err() {
                     return Ok(None);
                 }
                 (frame.stream, frame.first, frame.time_ms) = (Some(stream), first, arrived_ms);
-                (frame.flags, frame.body) = (FLAG_COPY, Body::Records(records));
+                let head = replay.map(|replay| Head::new(replay, &records));
+                (frame.flags, frame.body) = (FLAG_COPY, Body::Records(records, head));
                 return Ok(Some(frame));
             }
             Action::Create(definition) => {
@@ -358,13 +370,30 @@ impl Log {
                 return Ok(is_news.then_some((stream, Note::Checkpoint(Checkpoint { open_from }))));
             }
             Action::Attempt(stream, span) => (stream, Note::Attempt(span)),
+            Action::Forget(stream, before_ms) => {
+                let is_news = before_ms > self.stream(stream)?.replayed.floor_ms();
+                return Ok(is_news.then_some((stream, Note::Forgotten(Forgotten { before_ms }))));
+            }
             // Handled by the caller.
             Action::Append { .. }
+            | Action::Replay { .. }
             | Action::Copy { .. }
             | Action::Create(_)
             | Action::Snapshot(_)
             | Action::Journal(_) => return Ok(None),
         }))
+    }
+
+    /// Whether all of these may be put again, as far as what is written and what waits in the same group says.
+    fn check_replay(&self, id: StreamId, records: &Records, replay: &Replay) -> Result<(), AppendError> {
+        if records.is_empty() || replay.lines.count() != records.len() as u64 || replay.course == Course::Put {
+            return Err(AppendError::Empty);
+        }
+        self.stream(id)?.replayed.check(replay, MOST_RANGES).map_err(|refusal| match refusal {
+            ReplayRefusal::Known => AppendError::Replayed(id),
+            ReplayRefusal::Forgotten => AppendError::ReplaysForgotten(id),
+            ReplayRefusal::Full => AppendError::TooManyReplays(id),
+        })
     }
 
     fn stream(&self, id: StreamId) -> Result<&Stream, AppendError> {
@@ -379,7 +408,7 @@ impl Log {
     /// Refuses records while there is no room for them.
     fn admit(&self, frame: Frame, waiting_bytes: u64) -> Result<Frame, AppendError> {
         self.check_size(&frame)?;
-        if matches!(&frame.body, Body::Records(records) if !records.columns().is_empty()) {
+        if matches!(&frame.body, Body::Records(records, None) if !records.columns().is_empty()) {
             return Err(AppendError::Columns);
         }
         let filled = self.bytes() + waiting_bytes + frame.bytes();
@@ -429,12 +458,15 @@ impl Log {
         let Some(id) = frame.stream else { return };
         let mut freed = Vec::new();
         match &frame.body {
-            Body::Records(records) if frame.flags & FLAG_COPY == 0 => {
+            Body::Records(records, head) if frame.flags & FLAG_COPY == 0 => {
                 if let Some(stream) = self.streams.get_mut(&id) {
                     stream.next += records.len() as u64;
+                    if let Some(head) = head {
+                        freed = stream.apply(&Note::Replay(Arc::clone(&head.replay)));
+                    }
                 }
             }
-            Body::Records(_) => {}
+            Body::Records(..) => {}
             Body::Note { note, .. } => {
                 if id.0 == self.next_stream {
                     self.next_stream += 1;
@@ -536,25 +568,23 @@ impl Log {
             return;
         };
         match frame.body {
-            Body::Records(records) => {
+            Body::Records(records, head) => {
                 let is_copy = frame.flags & FLAG_COPY != 0;
-                self.publish_records(id, records, (frame.first, frame.time_ms), (offset, bytes), is_copy);
+                let replay = head.map(|head| head.replay);
+                if replay.is_some() {
+                    self.hold_note(id);
+                }
+                let cached = Cached::new(frame.first, frame.time_ms, records, replay.as_deref());
+                self.publish_records(id, cached, (offset, bytes), is_copy);
             }
             Body::Note { note, .. } => self.publish_note(id, &note, bytes),
         }
     }
 
-    fn publish_records(
-        &mut self,
-        id: StreamId,
-        records: Records,
-        (first, arrived_ms): (Sequence, u64),
-        (offset, bytes): (u64, u64),
-        is_copy: bool,
-    ) {
+    fn publish_records(&mut self, id: StreamId, cached: Cached, (offset, bytes): (u64, u64), is_copy: bool) {
         // Neither can saturate: a segment is far below 4 GiB.
         let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        let end = first + records.len() as u64;
+        let (first, end) = (cached.first, cached.end());
         let (offset, span) = (narrow(offset), narrow(bytes));
         let entry = Entry { first, end, segment: self.active, offset, span, own: span };
         let mut freed = Vec::new();
@@ -566,7 +596,7 @@ impl Log {
             if let Some(view) = shared.views.get(&id) {
                 view.durable.send_replace(end);
             }
-            shared.cache.push(id, first, arrived_ms, records);
+            shared.cache.push(id, cached);
             inserted
         };
         drop(shared);
@@ -575,6 +605,15 @@ impl Log {
         }
         if let Some(active) = self.segments.get_mut(&self.active).filter(|_| is_needed) {
             active.live += bytes;
+        }
+    }
+
+    /// The active segment says something of the stream that no snapshot repeats yet.
+    fn hold_note(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.notes_in.insert(self.active);
+        if let Some(active) = self.segments.get_mut(&self.active) {
+            active.notes.insert(id);
         }
     }
 

@@ -8,6 +8,7 @@
 //! | streams | 2³² − 1 in the life of a journal; numbers are never used again |
 //! | records of a stream | 2⁶⁴ − 1 |
 //! | undelivered seals of a stream | 65,536 |
+//! | remembered replays of a stream | 65,536 ranges of lines, then replays are refused |
 //! | remembered attempts of a stream | 65,536, the lowest go first |
 //! | index | 2²⁰ entries of 40 bytes, coarser beyond; then puts are refused |
 //! | queue | 32 MiB and 8,192 requests, then puts are refused |
@@ -46,7 +47,7 @@
 //! | 0 | 4 | `HyFr` |
 //! | 4 | 4 | CRC32C of header bytes 8 to 48 |
 //! | 8 | 4 | CRC32C of the body |
-//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean |
+//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean, 12 replay, 13 forgotten |
 //! | 13 | 1 | flags: 1 = copied here by cleaning |
 //! | 14 | 2 | 0 |
 //! | 16 | 4 | stream, 0 for the journal itself |
@@ -58,7 +59,9 @@
 //!
 //! Both checksums start from CRC32C(segment id, epoch, offset of the frame): stale bytes of another life of the file
 //! and frames inside payloads do not parse (row D5). A body of kind 1 is an end offset of 4 bytes per record and then
-//! all payloads end to end; every other body is JSON.
+//! all payloads end to end. A body of kind 12 is a length of 4 bytes, JSON of that length that says which lines of which
+//! object the records are put again from, which way they take and what columns they have, and then the same as kind 1:
+//! records and the memory of having put them are durable together. Every other body is JSON.
 //!
 //! # What may be believed
 //! A group is written only after the group before it was synced. So the largest `group_offset` in the last segment

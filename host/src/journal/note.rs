@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, Partition, Seal, Sequence};
+use crate::record::{Epoch, Partition, Replay, Replayed, Seal, Sequence};
 
-use super::frame::Kind;
+use super::frame::{self, Kind};
 
 /// What a frame without records says.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,9 @@ pub(super) enum Note {
     Dropped(Dropped),
     /// Closed in good order; nothing follows.
     Clean,
+    /// Lines that are put again: read before the records of its frame, never written for itself.
+    Replay(Arc<Replay>),
+    Forgotten(Forgotten),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,12 @@ pub(super) struct Delivered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     pub(super) open_from: Sequence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Forgotten {
+    /// What was put again of objects that were written before it, milliseconds since 1970.
+    pub(super) before_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +91,8 @@ pub(super) struct Snapshot {
     pub(super) marks: Vec<(Partition, Sequence)>,
     pub(super) open_from: Sequence,
     pub(super) attempts: Vec<Attempt>,
+    #[serde(default, skip_serializing_if = "Replayed::is_empty")]
+    pub(super) replayed: Replayed,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +127,8 @@ impl Note {
             Self::Snapshot(_) => Kind::Snapshot,
             Self::Dropped(_) => Kind::Dropped,
             Self::Clean => Kind::Clean,
+            Self::Replay(_) => Kind::Replay,
+            Self::Forgotten(_) => Kind::Forgotten,
         }
     }
 
@@ -132,6 +145,8 @@ impl Note {
             Self::Attempt(span) => serde_json::to_vec(span),
             Self::Snapshot(snapshot) => serde_json::to_vec(snapshot),
             Self::Dropped(dropped) => serde_json::to_vec(dropped),
+            Self::Replay(replay) => serde_json::to_vec(replay),
+            Self::Forgotten(forgotten) => serde_json::to_vec(forgotten),
         }
         .expect("notes always serialize")
     }
@@ -150,6 +165,8 @@ impl Note {
             Kind::Snapshot => Self::Snapshot(serde_json::from_slice(body).ok()?),
             Kind::Dropped => Self::Dropped(serde_json::from_slice(body).ok()?),
             Kind::Clean => Self::Clean,
+            Kind::Replay => Self::Replay(Arc::new(frame::decode_replay(body)?)),
+            Kind::Forgotten => Self::Forgotten(serde_json::from_slice(body).ok()?),
         })
     }
 }

@@ -68,10 +68,11 @@ impl Queue {
         }
         let bytes = action.bytes();
         let most = match action {
-            Action::Append { .. } => self.settings.queue_requests,
+            Action::Append { .. } | Action::Replay { .. } => self.settings.queue_requests,
             _ => self.settings.queue_requests * 2,
         };
-        let is_over = state.bytes + bytes > self.settings.queue_bytes && matches!(action, Action::Append { .. });
+        let is_over = state.bytes + bytes > self.settings.queue_bytes
+            && matches!(action, Action::Append { .. } | Action::Replay { .. });
         if !state.requests.is_empty() && (is_over || state.requests.len() >= most) {
             return Err(AppendError::Busy);
         }

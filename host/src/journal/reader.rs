@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::record::{Batch, Sequence, StreamId};
+use crate::record::{Batch, Replay, Sequence, StreamId};
 
-use super::cache::batch_from;
+use super::cache::Cached;
 use super::error::ReadError;
-use super::frame::{self, Kind};
+use super::frame;
 use super::index::Entry;
 use super::scan::{Found, Scanner};
 use super::shared::{SegmentFile, Shared};
@@ -95,6 +95,9 @@ pub(super) fn read_disk(
     Ok(read.batches)
 }
 
+/// A frame, and where its records came from if they were put again.
+pub(super) type Kept = (Batch, Option<Arc<Replay>>);
+
 /// The intact frames of a stretch that hold records at or above `low`: what cleaning copies forward. The flag says
 /// whether all were intact.
 pub(super) fn frames_of(
@@ -102,21 +105,22 @@ pub(super) fn frames_of(
     segment: &SegmentFile,
     stream: StreamId,
     low: Sequence,
-) -> std::io::Result<(Vec<Batch>, bool)> {
+) -> std::io::Result<(Vec<Kept>, bool)> {
     let stretch_end = u64::from(entry.offset) + u64::from(entry.span);
     let mut scanner = Scanner::new(&*segment.file, segment.salt, u64::from(entry.offset)..stretch_end)?;
     let (mut batches, mut next) = (Vec::new(), entry.first);
     while let Some(found) = scanner.next()? {
         let Found::Frame { header, body, .. } = found else { continue };
-        if header.kind != Kind::Records || header.stream != stream.0 || header.first != next {
+        if !header.kind.has_records() || header.stream != stream.0 || header.first != next {
             continue;
         }
         next = header.end();
         if header.end() <= low {
             continue;
         }
-        let Some(records) = frame::decode_records(&Bytes::copy_from_slice(body), header.count) else { break };
-        batches.push(batch_from(stream, header.first, header.time_ms, &records, header.first));
+        let decoded = frame::decode_body(header.kind, &Bytes::copy_from_slice(body), header.count);
+        let Some((records, replay)) = decoded else { break };
+        batches.push((Cached::new(header.first, header.time_ms, records, None).batch(stream, header.first), replay));
     }
     Ok((batches, next == entry.end))
 }
@@ -136,7 +140,7 @@ impl Read {
         let mut scanner = Scanner::new(&*segment.file, segment.salt, range)?;
         while self.next < entry.end {
             if let Some((_, header)) = scanner.peek()?
-                && (header.kind != Kind::Records || header.stream != self.stream.0 || header.end() <= self.next)
+                && (!header.kind.has_records() || header.stream != self.stream.0 || header.end() <= self.next)
             {
                 scanner.skip(&header);
                 continue;
@@ -147,18 +151,20 @@ impl Read {
                 Some(Found::Damage { .. }) => continue,
                 Some(Found::Frame { header, body, .. }) => (header, body),
             };
-            if header.kind != Kind::Records || header.stream != self.stream.0 || header.end() <= self.next {
+            if !header.kind.has_records() || header.stream != self.stream.0 || header.end() <= self.next {
                 continue;
             }
-            let records = frame::decode_records(&Bytes::copy_from_slice(body), header.count);
-            let Some(records) = records.filter(|_| header.first <= self.next) else { return Ok(false) };
+            let decoded = frame::decode_body(header.kind, &Bytes::copy_from_slice(body), header.count);
+            let decoded = decoded.filter(|_| header.first <= self.next);
+            let Some((records, replay)) = decoded else { return Ok(false) };
             let bytes = u64::from(header.body_bytes);
             if !self.batches.is_empty() && bytes > self.left_bytes {
                 self.left_bytes = 0;
                 return Ok(true);
             }
             self.left_bytes = self.left_bytes.saturating_sub(bytes);
-            self.batches.push(batch_from(self.stream, header.first, header.time_ms, &records, self.next));
+            let frame = Cached::new(header.first, header.time_ms, records, replay.as_deref());
+            self.batches.push(frame.batch(self.stream, self.next));
             self.next = header.end();
         }
         Ok(true)
@@ -172,7 +178,7 @@ fn damage_end(stretch: &Stretch, stream: StreamId, from: Sequence) -> std::io::R
     let mut scanner = Scanner::new(&*segment.file, segment.salt, range)?;
     while let Some(found) = scanner.next()? {
         if let Found::Frame { header, .. } = found
-            && header.kind == Kind::Records
+            && header.kind.has_records()
             && header.stream == stream.0
             && header.first > from
         {

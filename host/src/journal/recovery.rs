@@ -141,12 +141,17 @@ impl Log {
             while let Some(next) = scanner.next().map_err(io)? {
                 let Found::Frame { header, body, .. } = next else { break };
                 let stream = StreamId(header.stream);
+                if header.kind.has_records() {
+                    let decoded = frame::decode_body(header.kind, &Bytes::copy_from_slice(body), header.count);
+                    let (first, arrived_ms) = (header.first, header.time_ms);
+                    actions.extend(decoded.map(|(records, replay)| {
+                        streams.extend(replay.is_some().then_some(stream));
+                        Action::Copy { stream, first, records, arrived_ms, replay }
+                    }));
+                    continue;
+                }
                 match Note::decode(header.kind, body) {
-                    None => {
-                        let records = frame::decode_records(&Bytes::copy_from_slice(body), header.count);
-                        let (first, arrived_ms) = (header.first, header.time_ms);
-                        actions.extend(records.map(|records| Action::Copy { stream, first, records, arrived_ms }));
-                    }
+                    None => {}
                     Some(Note::Seal(seal)) => {
                         streams.insert(stream);
                         actions.push(Action::CopySeal(seal));
@@ -296,7 +301,7 @@ pub(super) fn summarize(link: &Link) -> io::Result<Summary> {
         if header.flags & FLAG_COPY == 0 && header.stream != 0 {
             summary.stated.insert(stream, (header.end(), offset));
         }
-        if header.kind == Kind::Records {
+        if header.kind.has_records() {
             let entry = entry_of(link.header.id, offset, &header);
             if header.flags & FLAG_COPY == 0 && offset >= link.doubtful_from {
                 summary.doubtful.push((stream, entry));
@@ -305,7 +310,11 @@ pub(super) fn summarize(link: &Link) -> io::Result<Summary> {
             } else {
                 summary.copies.push((stream, entry));
             }
-        } else if let Some(note) = Note::decode(header.kind, body) {
+        }
+        if header.kind == Kind::Records {
+            continue;
+        }
+        if let Some(note) = Note::decode(header.kind, body) {
             let place = Place { segment: link.header.id, bytes: header.frame_bytes() };
             summary.notes.push((stream, header, place, note));
         } else {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Seal, Sequence, StreamId};
+use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Replayed, Seal, Sequence, StreamId};
 
 use super::note::{Attempt, Note, Snapshot};
 
@@ -38,6 +38,8 @@ pub struct StreamState {
     pub next: Sequence,
     /// What was being processed, and how often it was started (row P7).
     pub attempts: Vec<Attempt>,
+    /// Failures that were put into it again.
+    pub replayed: Replayed,
 }
 
 /// Where a frame stands, as far as forgetting cares.
@@ -69,6 +71,7 @@ pub(super) struct Stream {
     pub(super) open_from: Sequence,
     pub(super) next: Sequence,
     attempts: BTreeMap<(Sequence, Sequence), u32>,
+    pub(super) replayed: Replayed,
     /// Segments that hold notes of this stream which no later snapshot replaces.
     pub(super) notes_in: BTreeSet<u64>,
 }
@@ -103,6 +106,8 @@ impl Stream {
             }
             Note::Checkpoint(checkpoint) => self.open_from = self.open_from.max(checkpoint.open_from),
             Note::Attempt(span) => self.add_attempt(span.first, span.end, span.count),
+            Note::Replay(replay) => self.replayed.add(replay),
+            Note::Forgotten(forgotten) => self.replayed.forget_before(forgotten.before_ms),
             Note::Snapshot(snapshot) => freed = self.restore(snapshot),
             Note::Dropped(_) | Note::Clean => {}
         }
@@ -132,6 +137,7 @@ impl Stream {
             marks: self.marks.iter().map(|(partition, &mark)| (partition.clone(), mark)).collect(),
             open_from: self.open_from,
             attempts: self.attempts(),
+            replayed: self.replayed.clone(),
         }
     }
 
@@ -146,6 +152,7 @@ impl Stream {
             open_from: self.open_from,
             next: self.next,
             attempts: self.attempts(),
+            replayed: self.replayed.clone(),
         }
     }
 
@@ -193,6 +200,7 @@ impl Stream {
         self.marks = snapshot.marks.iter().cloned().collect();
         self.open_from = snapshot.open_from;
         self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
+        self.replayed.clone_from(&snapshot.replayed);
         let open: BTreeSet<Uuid> = snapshot.open_seals.iter().copied().collect();
         let mut freed = Vec::new();
         self.seal_firsts.retain(|id, first| {

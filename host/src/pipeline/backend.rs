@@ -14,7 +14,7 @@ use crate::convert::{Plan, Public};
 use crate::definition::Definition;
 use crate::deliver::Verdict;
 use crate::journal::{AppendError, StreamState};
-use crate::record::{Records, Sequence, StreamId};
+use crate::record::{Records, Replayed, Sequence, StreamId};
 use crate::telemetry::Telemetry;
 
 use super::Context;
@@ -55,7 +55,10 @@ impl Backend for PipelineBackend {
             | AppendError::TooLarge { .. }
             | AppendError::Columns
             | AppendError::Empty
-            | AppendError::TooManySeals(_) => Refusal::Busy,
+            | AppendError::TooManySeals(_)
+            | AppendError::Replayed(_)
+            | AppendError::ReplaysForgotten(_)
+            | AppendError::TooManyReplays(_) => Refusal::Busy,
         })?;
         stream.metrics.durable.add(count, bytes);
         Ok(first)
@@ -145,6 +148,7 @@ fn empty(id: StreamId, definition: Definition) -> StreamState {
         open_from: 0,
         next: 0,
         attempts: Vec::new(),
+        replayed: Replayed::default(),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::telemetry::StreamMetrics;
 
 use super::Context;
 use super::budget::Share;
+use super::dead_letter::REDELIVERED;
 use super::history::History;
 use super::ladder::{Ladder, Next};
 use super::outlet::Outlets;
@@ -254,8 +255,14 @@ impl Delivery {
     async fn file_rows(&self, rows: Rows, ladder: &Ladder, outlet: Option<Outlet>) -> Lost {
         let definition = self.outlets.definition();
         if definition.persistence().is_some_and(|(_, backs_up_all)| backs_up_all) {
-            let copy = self.until_made(|| self.encode(Arc::clone(&self.seal), Content::Rows(rows.clone()))).await;
-            self.put_at_last(&copy).await;
+            // What is delivered once more was copied when it was delivered first.
+            let new: Vec<usize> = (0..rows.len()).filter(|&at| rows.value(REDELIVERED, at).is_none()).collect();
+            let is_all = new.len() == rows.len();
+            let copied = || Content::Rows(if is_all { rows.clone() } else { rows.select(&new) });
+            if !new.is_empty() {
+                let copy = self.until_made(|| self.encode(Arc::clone(&self.seal), copied())).await;
+                self.put_at_last(&copy).await;
+            }
         }
         if !ladder.has_lost() {
             return Lost::default();

@@ -9,7 +9,8 @@ use crate::batch::Routing;
 use crate::definition::Definition;
 use crate::journal::{Attempt, ReadError};
 use crate::record::{
-    Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence, Transformed,
+    Batch, Content, Course, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence,
+    Transformed,
 };
 
 use super::history::{History, HistoryError};
@@ -73,6 +74,31 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
 /// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
 /// there is nothing to leave out.
 pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
+    match batch.course {
+        Course::Put => process(chain, batch, aside),
+        // They were backed up when they were put.
+        Course::Process => Transformed { source: None, ..process(chain, batch, aside) },
+        Course::Deliver => untouched(batch),
+    }
+}
+
+/// What processing has made already.
+fn untouched(batch: Batch) -> Transformed {
+    Transformed {
+        stream: batch.stream,
+        inputs: batch.first..batch.end(),
+        arrived_ms: batch.arrived_ms,
+        outputs: batch.records,
+        origins: Origins::Identity,
+        rejected: Vec::new(),
+        dropped_count: 0,
+        dropped_bytes: 0,
+        ran: Ran::Nothing,
+        source: None,
+    }
+}
+
+fn process(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
     if aside.is_empty() || !chain.runs_plugins() {
         return chain.apply(batch);
     }
@@ -105,6 +131,7 @@ pub(crate) fn slice(batch: &Batch, range: Range<Sequence>) -> Batch {
         first: batch.first + from as u64,
         arrived_ms: batch.arrived_ms[from..to].to_vec(),
         records: batch.records.slice(from..to),
+        course: batch.course,
     }
 }
 
@@ -115,8 +142,10 @@ pub(crate) fn shorten(batch: &Batch, chain: &crate::process::Chain) -> Batch {
     slice(batch, batch.first..batch.first + count as u64)
 }
 
-/// Consecutive batches as one; nothing is copied when there is only one.
+/// Consecutive batches as one, as far as their records take the same way; nothing is copied when there is only one.
 pub(crate) fn join(mut batches: Vec<Batch>) -> Option<Batch> {
+    let course = batches.first()?.course;
+    batches.truncate(batches.iter().position(|batch| batch.course != course).unwrap_or(batches.len()));
     if batches.len() < 2 {
         return batches.pop();
     }

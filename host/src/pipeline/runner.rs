@@ -303,7 +303,7 @@ impl Runner {
             let Some(batch) = self.read(until, &chain).await? else { continue };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
-                self.accept(chain.apply(batch)).await?;
+                self.accept(replay::apply(&chain, batch, &[])).await?;
                 continue;
             }
             let aside = self.history.aside(batch.first..batch.end());

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::api::{Stream, StreamHandle, StreamStatus};
 use crate::definition::Definition;
 use crate::journal::StreamState;
+use crate::record::Replayed;
 use crate::telemetry::Telemetry;
 
 use super::Context;
@@ -25,6 +26,8 @@ pub(crate) struct Running {
     cancelled: watch::Sender<bool>,
     oldest_ms: Arc<AtomicU64>,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Failures that were put into it again, as the journal remembers them. One replay at a time.
+    replayed: Arc<tokio::sync::Mutex<Replayed>>,
 }
 
 impl Running {
@@ -39,6 +42,11 @@ impl Running {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         *handle = Arc::new(Stream { definition: Arc::clone(&definition), ..Stream::clone(&handle) });
         self.definition.send_replace(definition);
+    }
+
+    /// Failures that were put into it again. Whoever holds it is the only one to put more.
+    pub(crate) fn replayed(&self) -> Arc<tokio::sync::Mutex<Replayed>> {
+        Arc::clone(&self.replayed)
     }
 
     /// Age of the oldest undelivered record, milliseconds.
@@ -115,6 +123,7 @@ impl Streams {
             oldest_ms: Arc::clone(&oldest_ms),
             breaker_open,
         };
+        let replayed = Arc::new(tokio::sync::Mutex::new(state.replayed.clone()));
         let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;
         let context = Arc::clone(context);
         let deleted = cancelled_out.subscribe();
@@ -133,6 +142,7 @@ impl Streams {
             cancelled: cancelled_out,
             oldest_ms,
             task: Mutex::new(Some(task)),
+            replayed,
         });
         let mut accounts = self.0.write().unwrap_or_else(PoisonError::into_inner);
         accounts.entry(account).or_default().insert(name, Arc::clone(&running));

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod canaries;
+mod dead_letters;
 mod objects;
 mod power_cuts;
 mod processors;

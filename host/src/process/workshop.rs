@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Chain;
 use super::plugin::{Capability, Limits, LoadError, Plugin};
-use crate::record::{Batch, Records, RecordsError, StreamId};
+use crate::record::{Batch, Course, Records, RecordsError, StreamId};
 
 /// A plugin that was loaded from bytes.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Prepared {
 
     fn at(&self, arrived_ms: u64) -> Batch {
         let arrived_ms = vec![arrived_ms; self.0.len()];
-        Batch { stream: StreamId(0), first: 0, arrived_ms, records: self.0.clone() }
+        Batch { stream: StreamId(0), first: 0, arrived_ms, records: self.0.clone(), course: Course::Put }
     }
 }
 

@@ -32,6 +32,7 @@ impl Host for Counting {
             Arc::clone(&telemetry),
             Health::starting(),
             crate::admin::Door::default(),
+            crate::admin::FailureDoor::default(),
         )
         .await?;
         Ok(Self { settings, admin })

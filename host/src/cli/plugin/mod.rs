@@ -28,6 +28,8 @@ mod remote;
 #[cfg(test)]
 mod tests;
 
+pub(super) use remote::ask;
+
 use super::arguments::Plugin;
 use super::{Console, Failure};
 

@@ -18,6 +18,8 @@ use super::super::console::table;
 use super::super::{Console, Failure, check};
 use super::open;
 
+/// What a component is sent as.
+const WASM: &str = "application/wasm";
 /// Where a host's admin port is unless told otherwise.
 const DEFAULT: &str = "127.0.0.1:9573";
 /// The host compiles within minutes, or says that it does not.
@@ -30,7 +32,7 @@ pub(super) async fn publish(console: &Console, asked: &PublishPlugin) -> Result<
     let component = open::read(&asked.file)?;
     let name = asked.name.clone().unwrap_or_else(|| open::name(&asked.file));
     let path = format!("/plugins/{name}{}", query(&asked.trial));
-    let answer = ask(&asked.admin, Method::PUT, &path, Some(component)).await?;
+    let answer = ask(&asked.admin, Method::PUT, &path, WASM, Some(component)).await?;
     settled(console, &answer)
 }
 
@@ -60,7 +62,7 @@ fn plain(value: &str) -> String {
 pub(super) async fn roll_back(console: &Console, asked: &RollBackPlugin) -> Result<(), Failure> {
     let to = asked.to.as_ref().map(|to| format!("?to={to}")).unwrap_or_default();
     let path = format!("/plugins/{}/rollback{to}", asked.name);
-    let answer = ask(&asked.admin, Method::POST, &path, None).await?;
+    let answer = ask(&asked.admin, Method::POST, &path, WASM, None).await?;
     settled(console, &answer)
 }
 
@@ -87,7 +89,7 @@ fn settled(console: &Console, answer: &Value) -> Result<(), Failure> {
 
 /// Shows every plugin, its releases, and who uses it.
 pub(super) async fn list(console: &Console, asked: &ListPlugins) -> Result<(), Failure> {
-    let answer = ask(&asked.admin, Method::GET, "/plugins", None).await?;
+    let answer = ask(&asked.admin, Method::GET, "/plugins", WASM, None).await?;
     if console.is_json() {
         return console.say_json(&answer);
     }
@@ -165,7 +167,13 @@ fn short(digest: &str) -> String {
 }
 
 /// Asks the host and takes its JSON; an error that it answers is the failure.
-async fn ask(port: &AdminPort, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Value, Failure> {
+pub(in crate::cli) async fn ask(
+    port: &AdminPort,
+    method: Method,
+    path: &str,
+    content_type: &str,
+    body: Option<Vec<u8>>,
+) -> Result<Value, Failure> {
     let address = address(port)?;
     let unanswered = |error: anyhow::Error| {
         Failure::new(error.context(format!("no answer from the admin port {address}")))
@@ -176,8 +184,7 @@ async fn ask(port: &AdminPort, method: Method, path: &str, body: Option<Vec<u8>>
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header(HOST, address.as_str());
-        let request =
-            request.header(CONTENT_TYPE, "application/wasm").body(Full::<Bytes>::from(body.unwrap_or_default()))?;
+        let request = request.header(CONTENT_TYPE, content_type).body(Full::<Bytes>::from(body.unwrap_or_default()))?;
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         let body: Bytes = Limited::new(answer.into_body(), ANSWER_BYTES)

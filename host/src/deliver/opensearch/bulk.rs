@@ -306,6 +306,10 @@ pub(super) fn names(shape: &Shape, rows: &Rows, at: usize) -> Vec<(&'static str,
     if !shape.is_serverless && !shape.type_name.is_empty() {
         names.push(("esTypeName", shape.type_name.clone()));
     }
+    // Members of ours: without them a replay could not do what was to be done.
+    for (column, name) in [("$operation", "operation"), ("$routing", "routing")] {
+        names.extend(rows.value(column, at).map(|value| (name, value.to_owned())));
+    }
     names
 }
 

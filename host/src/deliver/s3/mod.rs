@@ -2,6 +2,7 @@
 
 mod classify;
 mod client;
+mod look;
 mod multipart;
 mod settings;
 mod shelf;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::conformance::{Peer, Stored};
-use crate::deliver::{DeliveryError, Destination, Receipt, Verdict};
+use crate::deliver::{DeliveryError, Destination, Look, Receipt, Stored as Listed, Verdict};
 use crate::record::Object;
 
 /// Keeps objects of one bucket.
@@ -27,6 +27,12 @@ impl Memory {
     /// Fails this many deliveries from now on.
     pub fn fail_next(&self, count: usize, verdict: Verdict) {
         *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = (count, verdict);
+    }
+
+    /// Stores something that nobody delivered.
+    pub fn insert(&self, key: &str, body: impl Into<Bytes>) {
+        let stored = Stored { body: body.into(), content_type: None, content_encoding: None, batch: None };
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), stored);
     }
 
     /// Key and body of everything stored.
@@ -63,6 +69,34 @@ impl Destination for Memory {
         Ok(Receipt::default())
     }
 }
+
+#[async_trait]
+impl Look for Memory {
+    async fn objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<Vec<Listed>, DeliveryError> {
+        if bucket != self.bucket {
+            return Err(self.failure("S3.NoSuchBucket", Verdict::Retry(None)));
+        }
+        let listed = |(key, body): (String, Bytes)| Listed {
+            etag: format!("{:08x}", crc32c::crc32c(&body)),
+            bytes: body.len() as u64,
+            modified_ms: MODIFIED_MS,
+            key,
+        };
+        let all = self.bodies().into_iter().map(listed);
+        let is_meant = |one: &Listed| one.key.starts_with(prefix) && after.is_none_or(|after| *one.key > *after);
+        Ok(all.filter(is_meant).take(2).collect())
+    }
+
+    async fn piece(&self, _bucket: &str, object: &Listed, from: u64, most: u64) -> Result<Bytes, DeliveryError> {
+        let body = self.bodies().remove(&object.key);
+        let body = body.ok_or_else(|| self.failure("S3.NoSuchKey", Verdict::Retry(None)))?;
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(body.len());
+        Ok(body.slice(at(from)..at(from.saturating_add(most))))
+    }
+}
+
+/// When everything in it was written, milliseconds since 1970.
+const MODIFIED_MS: u64 = 1_789_014_301_529;
 
 #[async_trait]
 impl Peer for Memory {

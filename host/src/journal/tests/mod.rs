@@ -7,4 +7,5 @@ mod forgetting;
 mod golden;
 mod handle;
 mod model;
+mod replays;
 mod support;

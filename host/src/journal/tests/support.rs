@@ -15,7 +15,9 @@ use super::super::recovery::Recovered;
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
 use crate::definition::{Compression, Definition, S3Destination, testing};
-use crate::record::{Epoch, Partition, PluginVersion, Records, Seal, Sequence, StreamId};
+use crate::record::{
+    Course, Epoch, Lines, ObjectId, Partition, PluginVersion, Records, Replay, Seal, Sequence, StreamId,
+};
 use crate::runtime::Random;
 use crate::telemetry::JournalMetrics;
 
@@ -58,6 +60,21 @@ pub(super) fn records(texts: &[Vec<u8>]) -> Records {
         Some(*end)
     });
     Records::new(Bytes::from(texts.concat()), ends.collect(), Vec::new()).unwrap()
+}
+
+/// The object that everything is put again from.
+pub(super) fn failures() -> ObjectId {
+    ObjectId::new("b", "errors/processing-failed/x", "tag")
+}
+
+pub(super) fn replay_of(
+    stream: StreamId,
+    texts: &[Vec<u8>],
+    lines: impl IntoIterator<Item = u32>,
+    course: Course,
+) -> Action {
+    let replay = Replay { object: failures(), modified_ms: 3_000, lines: Lines::of(lines), course };
+    Action::Replay { stream, records: records(texts), replay: Arc::new(replay), arrived_ms: 7 }
 }
 
 pub(super) fn seal(stream: StreamId, number: u128, first: Sequence, end: Sequence, open_from: Sequence) -> Arc<Seal> {
@@ -109,6 +126,8 @@ pub(super) enum Step {
     Epoch(usize),
     Attempt(usize),
     Delete(usize),
+    /// Puts two records again that failed, and tries to put them once more.
+    Replay(usize),
     Upkeep,
     /// Closes in good order and opens again.
     Reopen,
@@ -135,6 +154,10 @@ struct StreamModel {
     attempts: u32,
     maybe_attempts: u32,
     deleted: Option<Known>,
+    /// First line and first record of what was put again.
+    replays: Vec<(u32, Sequence)>,
+    maybe_replays: Vec<(u32, Sequence)>,
+    next_line: u32,
 }
 
 /// What a correct journal may hold.
@@ -192,6 +215,12 @@ impl Model {
             let found: Vec<Uuid> = state.undelivered.iter().map(|open| open.id).collect();
             assert_eq!(found, known.iter().copied().filter(|seal| found.contains(seal)).collect::<Vec<_>>());
             self.check_records(log, StreamId(id), model, low, state.next);
+            for &(line, first) in model.replays.iter().chain(&model.maybe_replays) {
+                let is_known = [line, line + 1].map(|line| state.replayed.contains(failures(), line));
+                let is_there = state.next > first;
+                assert_eq!(is_known, [is_there; 2], "stream {id} line {line}: records and memory are one");
+                assert!(is_there || model.maybe_replays.contains(&(line, first)), "stream {id} line {line} is gone");
+            }
         }
     }
 
@@ -227,6 +256,8 @@ impl Model {
                 continue;
             };
             model.deleted = None;
+            let maybe_replays = std::mem::take(&mut model.maybe_replays);
+            model.replays.extend(maybe_replays.into_iter().filter(|(_, first)| state.next > *first));
             let maybe = std::mem::take(&mut model.maybe);
             model.records.extend(maybe);
             model.records.truncate(usize::try_from(state.next).unwrap());
@@ -304,6 +335,7 @@ impl World {
                 return if log.is_poisoned { Err(Stopped) } else { Ok(()) };
             }
             Step::Seal(nth) => return self.seal(*nth),
+            Step::Replay(nth) => return self.replay(*nth),
             Step::Deliver(nth) => {
                 let id = model.id(*nth);
                 let Some(stream) = model.streams.get_mut(&id.0).filter(|stream| stream.deleted.is_none()) else {
@@ -410,6 +442,32 @@ impl World {
             }
         }
         stopped
+    }
+
+    fn replay(&mut self, nth: usize) -> Result<(), Stopped> {
+        let model = &mut self.model;
+        let log = self.log.as_mut().ok_or(Stopped)?;
+        let id = model.id(nth);
+        if model.streams.get(&id.0).is_none_or(|stream| stream.deleted.is_some()) {
+            return Ok(());
+        }
+        let texts: Vec<Vec<u8>> = (0..2).map(|_| model.payload(id, 40)).collect();
+        let stream = model.streams.get_mut(&id.0).unwrap();
+        let line = stream.next_line;
+        // A gap, so that ranges stay apart.
+        stream.next_line += 3;
+        stream.maybe.extend(texts.iter().cloned());
+        stream.maybe_replays.push((line, stream.records.len() as u64));
+        let action = || replay_of(id, &texts, [line, line + 1], Course::Process);
+        if let Some(first) = answer(one(log, action()))? {
+            assert_eq!(first, stream.records.len() as u64, "a hole");
+            stream.records.extend(texts.iter().cloned());
+            stream.replays.push((line, first));
+            assert_eq!(one(log, action()), Err(AppendError::Replayed(id)));
+        }
+        stream.maybe.drain(..texts.len());
+        stream.maybe_replays.pop();
+        Ok(())
     }
 
     fn seal(&mut self, nth: usize) -> Result<(), Stopped> {
@@ -544,6 +602,27 @@ pub(super) fn workloads() -> Vec<Vec<Step>> {
             Upkeep,
             Reopen,
             put(1, 1, 20),
+        ]),
+        base(&[Replay(0), both(10), Replay(0), Reopen, Replay(1), put(0, 1, 30)]),
+        // What was put again is dropped, copied forward, and stays known.
+        base(&[
+            Replay(1),
+            Replay(0),
+            big(),
+            big(),
+            big(),
+            big(),
+            big(),
+            big(),
+            big(),
+            big(),
+            Checkpoint(0),
+            Upkeep,
+            Replay(0),
+            Reopen,
+            Checkpoint(1),
+            Upkeep,
+            Replay(1),
         ]),
         base(&[both(10), Seal(0), Seal(1), both(10), Seal(1), Deliver(1), Deliver(0), Reopen, Deliver(1), Upkeep]),
         base(&[put(0, 3, 4_000), put(0, 3, 4_000), put(0, 3, 4_000), Seal(0), Update(0), Deliver(0), Upkeep, both(1)]),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::definition::{Buffering, IndexRotation, OpenSearch, SearchFlavour, Target};
 
-fn searched(retry_seconds: u32, backs_up_all: bool) -> Definition {
+pub(super) fn searched(retry_seconds: u32, backs_up_all: bool) -> Definition {
     let target = Target::OpenSearch(OpenSearch {
         flavour: SearchFlavour::OpenSearch,
         endpoint: "https://search.example".to_owned(),
@@ -19,7 +19,12 @@ fn searched(retry_seconds: u32, backs_up_all: bool) -> Definition {
 }
 
 /// A pipeline with one stream of this definition.
-async fn begin(folder: &Path, memory: &Arc<Memory>, bulk: &Bulk, definition: Option<Definition>) -> Pipeline {
+pub(super) async fn begin(
+    folder: &Path,
+    memory: &Arc<Memory>,
+    bulk: &Bulk,
+    definition: Option<Definition>,
+) -> Pipeline {
     let telemetry = Telemetry::new();
     let plugins = plugins_in(folder, &telemetry);
     let storage = Arc::new(Disk::new(folder.join("journal")));

@@ -43,7 +43,7 @@ fn chain(definition: &Definition) -> Chain {
 fn batch(texts: &[impl AsRef<[u8]>]) -> Batch {
     let records = records(texts);
     let arrived_ms = (0..records.len() as u64).map(|at| 1_000 + at).collect();
-    Batch { stream: StreamId(1), first: 100, arrived_ms, records }
+    Batch { stream: StreamId(1), first: 100, arrived_ms, records, course: crate::record::Course::Put }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -236,6 +236,7 @@ fn part(batch: &Batch, from: usize, to: usize) -> Batch {
         first: batch.first + from as u64,
         arrived_ms: batch.arrived_ms[from..to].to_vec(),
         records: batch.records.slice(from..to),
+        course: batch.course,
     }
 }
 

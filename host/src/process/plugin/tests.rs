@@ -114,7 +114,7 @@ fn batch(records: &[impl AsRef<[u8]>]) -> Batch {
     }
     let arrived_ms = (0..records.len() as u64).map(|at| 1_000 + at).collect();
     let records = Records::new(Bytes::from(payload), ends, Vec::new()).unwrap();
-    Batch { stream: StreamId(1), first: 100, arrived_ms, records }
+    Batch { stream: StreamId(1), first: 100, arrived_ms, records, course: crate::record::Course::Put }
 }
 
 fn texts(transformed: &Transformed) -> Vec<String> {
