@@ -8,6 +8,7 @@
 mod bad_input;
 mod breakers;
 mod capabilities;
+mod conformance;
 mod crash;
 mod destinations;
 mod examples;

@@ -8,6 +8,9 @@
 mod destination;
 mod request;
 mod response;
+
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;
 
