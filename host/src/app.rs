@@ -3,6 +3,7 @@
 //! Refuses to know what any part does; `pipeline` joins the stages, this joins the pipeline with its doors.
 
 mod plugins;
+mod recopies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 use plugins::PluginDoor;
+use recopies::RecopyDesk;
 
 /// Folder of the journal below `data_dir`.
 const JOURNAL: &str = "journal";
@@ -76,9 +78,15 @@ impl Host for App {
         let random = Arc::new(Random::from_system());
         let telemetry = Telemetry::new();
         let health = Health::starting();
-        let door = admin::Door::default();
-        let admin =
-            Admin::start(settings.admin.listen, Arc::clone(&telemetry), health.clone(), Arc::clone(&door)).await?;
+        let (door, recopies) = (admin::Door::default(), admin::RecopyDoor::default());
+        let admin = Admin::start(
+            settings.admin.listen,
+            Arc::clone(&telemetry),
+            health.clone(),
+            Arc::clone(&door),
+            Arc::clone(&recopies),
+        )
+        .await?;
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
         let (journal, recovered) = open_journal(&settings, &clock, &random, &telemetry).await?;
         let plugins = PluginHost::start(plugin_settings(&settings), Arc::clone(&telemetry), Arc::clone(&clock))?;
@@ -87,13 +95,14 @@ impl Host for App {
             tracing::warn!(%error, "old plugin versions stay in the data directory");
         }
         let delivery = deliver::build(delivery_settings(&settings)?, Policy::default(), Arc::clone(&random)).await?;
+        let outlets = Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?);
         let pipeline = Arc::new(Pipeline::start(Parts {
             journal,
             recovered,
             plugins: Arc::clone(&plugins),
             destination: Arc::clone(&delivery.destination),
             catalog: catalog(&settings).await?,
-            connector: Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?),
+            connector: Arc::clone(&outlets) as Arc<dyn deliver::Connector>,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
@@ -110,6 +119,7 @@ impl Host for App {
             Door { address: api_address, close, server }
         };
         // Set once, here.
+        recopies.set(Arc::new(RecopyDesk::new(outlets, delivery.shelf, Arc::clone(&pipeline)))).ok();
         door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })

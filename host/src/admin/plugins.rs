@@ -50,6 +50,10 @@ pub struct Refusal {
 /// Set once the plugins are there; until then the port answers that the host starts.
 pub type Door = Arc<OnceLock<Arc<dyn Plugins>>>;
 
+/// What only this machine may do, and how it does it.
+const CHANGED: &str = "plugins are changed";
+const PUBLISH: &str = "run `hydrant plugin` where the host runs, or put the file into its plugin folder";
+
 /// An answer: status and JSON.
 pub(super) type Answer = (StatusCode, Value);
 
@@ -63,11 +67,11 @@ pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, door: &
     let steps: Vec<&str> = rest.split('/').filter(|step| !step.is_empty()).collect();
     match (request.method(), steps.as_slice()) {
         (&Method::GET | &Method::HEAD, []) => (StatusCode::OK, plugins.list()),
-        (&Method::PUT, [name]) => match admitted(&request, peer, Some("application/wasm")) {
+        (&Method::PUT, [name]) => match admitted(&request, peer, Some("application/wasm"), CHANGED, PUBLISH) {
             Ok(()) => publish(plugins.as_ref(), name, request).await,
             Err(answer) => answer,
         },
-        (&Method::POST, [name, "rollback"]) => match admitted(&request, peer, None) {
+        (&Method::POST, [name, "rollback"]) => match admitted(&request, peer, None, CHANGED, PUBLISH) {
             Ok(()) => {
                 let to = request.uri().query().and_then(|query| query.strip_prefix("to=")).filter(|to| !to.is_empty());
                 settled(plugins.roll_back(name, to).await)
@@ -99,31 +103,36 @@ async fn publish(plugins: &dyn Plugins, name: &str, request: Request<Incoming>) 
 
 /// Only who is on this machine, and no web page that a browser here shows: pages cannot ask with these types or under
 /// the name of an address.
-fn admitted(request: &Request<Incoming>, peer: SocketAddr, content_type: Option<&str>) -> Result<(), Answer> {
+pub(super) fn admitted(
+    request: &Request<Incoming>,
+    peer: SocketAddr,
+    content_type: Option<&str>,
+    what: &str,
+    hint: &str,
+) -> Result<(), Answer> {
     let header = |name| request.headers().get(name).and_then(|value: &hyper::header::HeaderValue| value.to_str().ok());
     let host = header(HOST).unwrap_or_default();
     let is_address = host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok();
     let is_local = is_address || host.split(':').next() == Some("localhost");
     if !peer.ip().to_canonical().is_loopback() || !is_local || request.headers().contains_key("origin") {
-        let hint = "run `hydrant plugin` where the host runs, or put the file into its plugin folder";
-        return Err(told(StatusCode::FORBIDDEN, "plugins are changed from the host's own machine only", hint));
+        return Err(told(StatusCode::FORBIDDEN, &format!("{what} from the host's own machine only"), hint));
     }
     match content_type {
         Some(wanted) if header(CONTENT_TYPE) != Some(wanted) => {
             let hint = format!("send it as {wanted}");
-            Err(told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "that is no component", &hint))
+            Err(told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "that is of another type", &hint))
         }
         _ => Ok(()),
     }
 }
 
-fn settled(done: Result<Value, Refusal>) -> Answer {
+pub(super) fn settled(done: Result<Value, Refusal>) -> Answer {
     match done {
         Ok(value) => (StatusCode::OK, value),
         Err(Refusal { error, hint }) => told(StatusCode::UNPROCESSABLE_ENTITY, &error, &hint),
     }
 }
 
-fn told(status: StatusCode, error: &str, hint: &str) -> Answer {
+pub(super) fn told(status: StatusCode, error: &str, hint: &str) -> Answer {
     (status, json!({ "error": error, "hint": hint }))
 }

@@ -20,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::Health;
 use super::plugins::{self, Door};
+use super::recopies::{self, RecopyDoor};
 use crate::telemetry::Telemetry;
 
 /// Connections served at once; more wait in the kernel's queue. A few scrapers and probes, with room.
@@ -60,12 +61,13 @@ impl Admin {
         telemetry: Arc<Telemetry>,
         health: Health,
         plugins: Door,
+        recopies: RecopyDoor,
     ) -> Result<Self, AdminError> {
         let cannot = |source| AdminError { address, source };
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let serving = tokio::spawn(serve(listener, Arc::clone(&places), Seen { telemetry, health, plugins }));
+        let serving = tokio::spawn(serve(listener, Arc::clone(&places), Seen { telemetry, health, plugins, recopies }));
         Ok(Self { address, places, serving })
     }
 
@@ -87,6 +89,7 @@ struct Seen {
     telemetry: Arc<Telemetry>,
     health: Health,
     plugins: Door,
+    recopies: RecopyDoor,
 }
 
 async fn serve(listener: TcpListener, places: Arc<Semaphore>, seen: Seen) {
@@ -116,6 +119,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, seen: &Seen) {
     let service = service_fn(|request: Request<Incoming>| async move {
         Ok::<_, Infallible>(if request.uri().path().starts_with("/plugins") {
             let (status, body) = plugins::answer(request, peer, &seen.plugins).await;
+            respond(status, JSON, body.to_string())
+        } else if request.uri().path().starts_with("/recopies") {
+            let (status, body) = recopies::answer(&request, peer, &seen.recopies);
             respond(status, JSON, body.to_string())
         } else {
             answer(&request, &seen.telemetry, &seen.health)
@@ -155,7 +161,7 @@ fn answer(request: &Request<Incoming>, telemetry: &Telemetry, health: &Health) -
             respond(status, JSON, json!({ "status": word, "reasons": reasons }).to_string())
         }
         "/metrics" => respond(StatusCode::OK, METRICS, telemetry.render()),
-        _ => respond(StatusCode::NOT_FOUND, JSON, told("try /healthz, /readyz, /metrics or /plugins")),
+        _ => respond(StatusCode::NOT_FOUND, JSON, told("try /healthz, /readyz, /metrics, /plugins or /recopies")),
     }
 }
 
@@ -181,7 +187,9 @@ mod tests {
         let telemetry = Telemetry::new();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         (
-            Admin::start(loopback, Arc::clone(&telemetry), health.clone(), Door::default()).await.expect("a port"),
+            Admin::start(loopback, Arc::clone(&telemetry), health.clone(), Door::default(), RecopyDoor::default())
+                .await
+                .expect("a port"),
             telemetry,
         )
     }
@@ -232,7 +240,7 @@ mod tests {
         let answer = ask(admin.address(), "GET /etc/passwd").await;
         assert!(
             answer.starts_with("HTTP/1.1 404 ")
-                && answer.ends_with(r#"{"error":"try /healthz, /readyz, /metrics or /plugins"}"#)
+                && answer.ends_with(r#"{"error":"try /healthz, /readyz, /metrics, /plugins or /recopies"}"#)
         );
         let answer = ask(admin.address(), "POST /metrics").await;
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD\r\n"), "{answer}");
@@ -244,7 +252,9 @@ mod tests {
     async fn a_taken_address_is_told() {
         let (admin, telemetry) = started(&Health::starting()).await;
         let error =
-            Admin::start(admin.address(), telemetry, Health::starting(), Door::default()).await.expect_err("taken");
+            Admin::start(admin.address(), telemetry, Health::starting(), Door::default(), RecopyDoor::default())
+                .await
+                .expect_err("taken");
         assert_eq!(error.to_string(), format!("the admin server cannot listen on {}", admin.address()));
     }
 

@@ -12,7 +12,8 @@ use super::console::Format;
 use super::journal::Journals;
 use super::signal::Signals;
 use super::{
-    Console, Exit, Failure, Host, PluginLimits, apply, check, client, demo, journal, plugin, put, serve, streams,
+    Console, Exit, Failure, Host, PluginLimits, apply, check, client, demo, journal, plugin, put, recopy, serve,
+    streams,
 };
 
 /// The whole program: parses, runs, prints a failure, and says how it ended.
@@ -67,6 +68,7 @@ pub async fn run<H: Host + Journals + PluginLimits>(arguments: &Arguments) -> Re
             Command::Delete(named) => {
                 streams::delete(&console, &client::connect(&named.endpoint).await?, &named.stream).await
             }
+            Command::Recopy(asked) => recopy::recopy(&console, asked).await,
             Command::Plugin(command) => plugin::plugin::<H>(&console, command).await,
             Command::Journal(command) => journal::journal::<H>(&console, command),
         }
@@ -119,6 +121,7 @@ mod tests {
             "hydrant plugin",
             "hydrant plugin run p.wasm --setting a",
             "hydrant plugin run p.wasm --batch 0",
+            "hydrant recopy",
             "hydrant plugin new clean --lang cobol",
             "hydrant journal",
             "hydrant --verbose streams",
@@ -154,6 +157,8 @@ mod tests {
             "hydrant streams --config a.toml",
             "hydrant describe orders",
             "hydrant delete orders --json",
+            "hydrant recopy orders",
+            "hydrant recopy orders --below 2026/11/ --dry-run --json --account 000000000000 --admin 127.0.0.1:1",
             "hydrant plugin new clean --lang rust --dir d",
             "hydrant plugin build",
             "hydrant plugin build d --out p.wasm --json",

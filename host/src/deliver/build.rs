@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::destination::{DeliveryError, Destination, Receipt, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
+use super::redshift::Shelf;
 use super::retry::Policy;
 use super::s3::{ConnectError, Endpoint, S3, Settings};
 use crate::record::Object;
@@ -26,6 +27,8 @@ pub enum BuildError {
 pub struct Delivery {
     /// Tries each delivery once.
     pub destination: Arc<dyn Destination>,
+    /// The same buckets, for those who load again what is in them.
+    pub shelf: Arc<dyn Shelf>,
     /// The server inside, if there is one; it lives as long as the destination.
     pub embedded: Option<Arc<Embedded>>,
 }
@@ -46,18 +49,19 @@ pub async fn build(settings: Settings, policy: Policy, random: Arc<Random>) -> R
         }
         Endpoint::Aws | Endpoint::Url(_) => None,
     };
-    let s3 = S3::connect(settings, policy, Arc::clone(&random)).await?;
+    let s3 = Arc::new(S3::connect(settings, policy, Arc::clone(&random)).await?);
+    let shelf = Arc::clone(&s3) as Arc<dyn Shelf>;
     let destination: Arc<dyn Destination> = match &embedded {
         Some(server) => Arc::new(Local { s3, server: Arc::clone(server) }),
-        None => Arc::new(s3),
+        None => s3,
     };
-    Ok(Delivery { destination, embedded })
+    Ok(Delivery { destination, shelf, embedded })
 }
 
 /// The S3 destination with a server that belongs to us: here buckets are made as streams name them.
 #[derive(Debug)]
 struct Local {
-    s3: S3,
+    s3: Arc<S3>,
     server: Arc<Embedded>,
 }
 

@@ -5,5 +5,6 @@
 
 mod http;
 mod opensearch;
+mod redshift;
 mod s3;
 mod splunk;

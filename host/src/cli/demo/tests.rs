@@ -31,7 +31,8 @@ impl Host for Counting {
             settings.admin.listen,
             Arc::clone(&telemetry),
             Health::starting(),
-            crate::admin::Door::default(),
+            Default::default(),
+            Default::default(),
         )
         .await?;
         Ok(Self { settings, admin })

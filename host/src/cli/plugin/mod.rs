@@ -32,6 +32,7 @@ use super::arguments::Plugin;
 use super::{Console, Failure};
 
 pub use open::PluginLimits;
+pub(super) use remote::ask;
 
 /// Runs one of them.
 pub(super) async fn plugin<P: PluginLimits>(console: &Console, command: &Plugin) -> Result<(), Failure> {

@@ -165,7 +165,12 @@ fn short(digest: &str) -> String {
 }
 
 /// Asks the host and takes its JSON; an error that it answers is the failure.
-async fn ask(port: &AdminPort, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Value, Failure> {
+pub(in crate::cli) async fn ask(
+    port: &AdminPort,
+    method: Method,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> Result<Value, Failure> {
     let address = address(port)?;
     let unanswered = |error: anyhow::Error| {
         Failure::new(error.context(format!("no answer from the admin port {address}")))
