@@ -4,6 +4,7 @@
 
 mod dead_letter;
 mod plugins;
+mod recopies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use crate::telemetry::Telemetry;
 
 use dead_letter::FailuresOf;
 use plugins::PluginDoor;
+use recopies::RecopyDesk;
 
 /// Folder of the journal below `data_dir`.
 const JOURNAL: &str = "journal";
@@ -79,12 +81,14 @@ impl Host for App {
         let telemetry = Telemetry::new();
         let health = Health::starting();
         let (door, failures) = (admin::Door::default(), admin::FailureDoor::default());
+        let recopies = admin::RecopyDoor::default();
         let admin = Admin::start(
             settings.admin.listen,
             Arc::clone(&telemetry),
             health.clone(),
             Arc::clone(&door),
             Arc::clone(&failures),
+            Arc::clone(&recopies),
         )
         .await?;
         let (api_listener, api_address) = listen(settings.api.listen, "api.listen").await?;
@@ -95,13 +99,14 @@ impl Host for App {
             tracing::warn!(%error, "old plugin versions stay in the data directory");
         }
         let delivery = deliver::build(delivery_settings(&settings)?, Policy::default(), Arc::clone(&random)).await?;
+        let outlets = Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?);
         let pipeline = Arc::new(Pipeline::start(Parts {
             journal,
             recovered,
             plugins: Arc::clone(&plugins),
             destination: Arc::clone(&delivery.destination),
             catalog: catalog(&settings).await?,
-            connector: Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?),
+            connector: Arc::clone(&outlets) as Arc<dyn deliver::Connector>,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
             active_partitions: ACTIVE_PARTITIONS,
@@ -119,6 +124,7 @@ impl Host for App {
         };
         // Set once, here.
         failures.set(Arc::new(FailuresOf(pipeline.dead_letters(delivery.look)))).ok();
+        recopies.set(Arc::new(RecopyDesk::new(outlets, delivery.shelf, Arc::clone(&pipeline)))).ok();
         door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })

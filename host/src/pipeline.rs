@@ -27,9 +27,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::convert::Catalog;
+use crate::definition::Definition;
 use crate::deliver::{Connector, Destination, Look, Policy};
 use crate::journal::{self, Journal};
 use crate::process::PluginHost;
+use crate::record::StreamId;
 use crate::runtime::{Clock, Random};
 use crate::spool::Spool;
 use crate::telemetry::Telemetry;
@@ -181,13 +183,20 @@ impl Pipeline {
     }
 
     /// Definitions of the streams in service.
-    pub fn definitions(&self) -> Vec<Arc<crate::definition::Definition>> {
+    pub fn definitions(&self) -> Vec<Arc<Definition>> {
         self.streams.all().iter().map(|running| Arc::clone(&running.handle().definition)).collect()
     }
 
     /// What was not delivered, and the way back for it.
     pub fn dead_letters(&self, look: Arc<dyn Look>) -> DeadLetters {
         DeadLetters::new(Arc::clone(&self.context), Arc::clone(&self.streams), look)
+    }
+
+    /// Streams in service that have this name, one for each account.
+    pub fn named(&self, name: &str) -> Vec<(StreamId, Arc<Definition>)> {
+        let handles = self.streams.all().into_iter().map(|running| running.handle());
+        let named = handles.filter(|handle| handle.definition.name == name);
+        named.map(|handle| (handle.id, Arc::clone(&handle.definition))).collect()
     }
 
     /// What the API talks to.

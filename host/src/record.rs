@@ -370,7 +370,7 @@ pub struct Rejected {
     /// The plugin that failed it.
     pub plugin: Option<PluginVersion>,
     /// What names it at the destination that refused it: further members of its envelope.
-    pub names: Vec<(&'static str, String)>,
+    pub names: Vec<(&'static str, serde_json::Value)>,
     /// It would end like this if it were run again. Where time or luck decided, the end must be noted before anything
     /// is sealed, or a replay may decide otherwise.
     pub is_repeatable: bool,
@@ -502,6 +502,14 @@ impl Rows {
             self.ordinals.push(transformed.ordinal_of(at));
             self.arrived_ms.push(transformed.arrived_ms[input]);
         }
+    }
+
+    /// What names record `at` in its stream: sequence number and ordinal, as Firehose writes a Kinesis record's.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn place(&self, at: usize) -> String {
+        format!("{}.{}", self.sequences[at], self.ordinals[at])
     }
 
     /// Value of record `at` in the column `name`, when there is one.

@@ -22,7 +22,7 @@ fn at_once() -> Value {
 }
 
 /// The bucket that every destination has beside itself.
-fn bucket() -> Value {
+pub(crate) fn bucket() -> Value {
     let buffering = json!({"SizeInMBs": 1, "IntervalInSeconds": 0});
     json!({"RoleARN": ROLE, "BucketARN": format!("arn:aws:s3:::{BUCKET}"), "BufferingHints": buffering})
 }
@@ -132,6 +132,7 @@ async fn a_stream_to_nowhere_goes_to_the_error_output() {
         (&failed[0]["rawData"], &failed[0]["errorCode"]),
         (&json!("a2VwdA=="), &json!("HttpEndpoint.ConnectionFailed"))
     );
+    assert_eq!((&failed[0]["subsequenceNumber"], &failed[0]["dataId"]), (&json!(0), &json!("0.0")));
 }
 
 /// Line 7: a stream to Splunk's event collector, acknowledged by its indexer.
@@ -166,7 +167,7 @@ async fn a_stream_to_redshift() {
     let mut host = Host::prepare(Setup { s3_endpoint: s3.url(), environment, tables, ..Setup::default() });
     let name = "shop.abc123.eu-west-1.redshift.example.com";
     add_egress(&host, &format!("resolve = {{ {name:?} = \"127.0.0.1\" }}"));
-    make_bucket(&s3).await;
+    drop(make_bucket(&s3).await);
     host.launch().await;
     let client = host.client();
     let configuration = json!({
@@ -189,8 +190,8 @@ async fn a_stream_to_redshift() {
     assert_eq!(rows, (0..5).map(|number| format!("{number}|screw")).collect::<Vec<_>>());
 }
 
-/// Makes the tests' bucket.
-pub(crate) async fn make_bucket(s3: &hydrant_tests::peers::S3Peer) {
+/// Makes the tests' bucket, and a reader of it.
+pub(crate) async fn make_bucket(s3: &hydrant_tests::peers::S3Peer) -> hydrant::deliver::testing::Reader {
     use hydrant::deliver::testing::Reader;
     use hydrant::deliver::{Credentials, Endpoint, Settings};
     let mut settings = Settings::new(Endpoint::Url(s3.url()), "us-east-1");
@@ -201,6 +202,7 @@ pub(crate) async fn make_bucket(s3: &hydrant_tests::peers::S3Peer) {
     });
     let reader = Reader::connect(&settings, BUCKET).await.unwrap();
     reader.client.create_bucket().bucket(BUCKET).send().await.unwrap();
+    reader
 }
 
 /// Line 8: what this host does not offer is said at creation, and nothing is made.

@@ -10,10 +10,9 @@ use hydrant::deliver::client::{Client, Egress};
 use hydrant::deliver::{DeliveryError, Destination, HttpEndpointDestination, Receipt, Secrets, Verdict};
 use hydrant::record::{Documents, Partition, Records, Rows, Seal, StreamId};
 use hydrant_tests::peers::{Authority, EndpointFault, HttpEndpointReceiver, Webhook};
-use hydrant_tests::wait;
 use uuid::Uuid;
 
-const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/alerts";
+pub(crate) const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/alerts";
 const KEY: &str = "canary-access-key";
 
 /// A whole batch of these records; batches of different records have different ids.
@@ -61,7 +60,7 @@ pub(crate) fn client(authority: &Authority, host: &str) -> Arc<Client> {
     Arc::new(Client::new(egress).unwrap())
 }
 
-fn settings(url: String) -> HttpEndpoint {
+pub(crate) fn settings(url: String) -> HttpEndpoint {
     HttpEndpoint {
         url,
         access_key: Login::Given { user: String::new(), secret: Secret::new(KEY) },
@@ -175,18 +174,6 @@ async fn a_receiver_that_misbehaves_is_tried_again_under_the_same_id() {
     assert!(receiver.heads().iter().all(|head| head.target.starts_with("/in?")));
 }
 
-/// Issue 5, line 7: the records are taken and the answer is lost; the next attempt settles it.
-#[tokio::test]
-async fn an_unknown_outcome_is_settled_by_the_same_id() {
-    let Stage { receiver, destination, .. } = stage().await;
-    let batch = documents(&two());
-    receiver.misbehave(&[EndpointFault::LoseAnswer]);
-    assert_eq!(fails(&destination, &batch).await.code, "HttpEndpoint.ConnectionReset");
-    assert_eq!(receiver.kept().len(), 1);
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(receiver.kept(), BTreeMap::from([(batch.seal.id.to_string(), two())]));
-}
-
 /// Issue 5, line 7: 413 is final for each record, also when it comes before the body was read.
 #[tokio::test]
 async fn a_batch_that_is_too_large_is_refused_record_by_record() {
@@ -224,44 +211,6 @@ async fn what_is_left_of_a_batch_keeps_its_ids() {
     let kept = receiver.kept();
     assert_eq!((kept[&ids[1]].as_slice(), kept[&ids[3]].as_slice()), (&records[10_000..20_000], &records[20_000..]));
     assert_eq!(receiver.violations(), Vec::<String>::new());
-}
-
-/// Issue 5, line 7: a key that is rotated between two attempts serves at the next one.
-#[tokio::test]
-async fn a_stored_key_is_read_at_each_attempt() {
-    let stage = stage().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("team/hook.json");
-    let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:team/hook-AbC123";
-    let settings = HttpEndpoint { access_key: Login::Stored(arn.to_owned()), ..settings(stage.receiver.url()) };
-    let secrets = Secrets::new(Some(folder.path().to_owned()));
-    let destination = HttpEndpointDestination::new(&settings, ARN, Arc::clone(&stage.client), secrets);
-    let batch = documents(&two());
-    let error = fails(&destination, &batch).await;
-    assert_eq!((error.code, error.verdict), ("HttpEndpoint.SecretUnavailable", Verdict::Retry(None)));
-    std::fs::create_dir(folder.path().join("team")).unwrap();
-    std::fs::write(&file, r#"{"api_key":"old"}"#).unwrap();
-    let error = fails(&destination, &batch).await;
-    assert!(error.code == "HttpEndpoint.DestinationException" && error.text.contains("wrong access key"), "{error}");
-    std::fs::write(&file, format!(r#"{{"api_key":"{KEY}"}}"#)).unwrap();
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(stage.receiver.kept().len(), 1);
-}
-
-/// Issue 5, line 7: a delivery that is dropped leaves nothing behind that a later one would not settle.
-#[tokio::test]
-async fn a_cancelled_delivery_can_be_made_again() {
-    let Stage { receiver, destination, .. } = stage().await;
-    let batch = documents(&two());
-    receiver.misbehave(&[EndpointFault::Silent]);
-    let arrived =
-        wait::until("the request", Duration::from_secs(30), async || (!receiver.requests().is_empty()).then_some(()));
-    tokio::select! {
-        ended = destination.deliver(&batch) => panic!("there is no answer, but {ended:?}"),
-        arrived = arrived => arrived.unwrap(),
-    }
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(receiver.kept(), BTreeMap::from([(batch.seal.id.to_string(), two())]));
 }
 
 /// Issue 5, line 7: who is not who the URL says gets nothing.

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_input_destinations;
 mod breakers;
 mod capabilities;
+mod conformance;
 mod crash;
 mod dead_letter;
 mod destinations;

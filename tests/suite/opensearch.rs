@@ -22,7 +22,7 @@ const ARRIVED_MS: u64 = 1_456_405_200_000;
 /// A node that was killed needs some seconds to come back on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(180);
 
-fn target(url: String, index: &str) -> OpenSearch {
+pub(crate) fn target(url: String, index: &str) -> OpenSearch {
     OpenSearch {
         flavour: SearchFlavour::OpenSearch,
         endpoint: url,
@@ -36,7 +36,7 @@ fn target(url: String, index: &str) -> OpenSearch {
     }
 }
 
-fn destination(target: &OpenSearch) -> OpenSearchDestination {
+pub(crate) fn destination(target: &OpenSearch) -> OpenSearchDestination {
     let allow = vec![(IpAddr::V4(Ipv4Addr::LOCALHOST), 8)];
     let client = Client::new(Egress { allow, plaintext: true, ..Egress::default() }).unwrap();
     OpenSearchDestination::new(target, ARN, 7, Arc::new(client), Authentication::None).unwrap()
@@ -60,7 +60,7 @@ fn rows(first: u64, texts: &[String]) -> Rows {
 }
 
 /// The same rows with columns of these names; an empty value is an unset one.
-fn with_columns(rows: Rows, columns: &[(&str, &[&str])]) -> Rows {
+pub(crate) fn with_columns(rows: Rows, columns: &[(&str, &[&str])]) -> Rows {
     let column = |(name, values): &(&str, &[&str])| Column {
         name: (*name).to_owned(),
         dictionary: values.iter().map(|value| (*value).to_owned()).collect(),

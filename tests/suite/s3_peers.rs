@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hydrant::deliver::testing::{Peer, Reader, conformance, object, patterned};
+use hydrant::deliver::testing::{Peer, Reader, object, patterned, stores_objects_as_they_are};
 use hydrant::deliver::{Checksums, Credentials, Destination, Endpoint, Policy, S3, Settings};
 use hydrant::runtime::Random;
 use hydrant_tests::peers::{Proxy, S3Peer, s3proxy, versitygw};
@@ -36,11 +36,11 @@ async fn reader(peer: &S3Peer) -> Reader {
     reader
 }
 
-async fn conforms(peer: &S3Peer, checksums: Checksums) {
+async fn stores_objects(peer: &S3Peer, checksums: Checksums) {
     let reader = reader(peer).await;
     let mut settings = settings(peer.url(), peer);
     settings.checksums = checksums;
-    conformance(&connected(settings).await, &reader).await.unwrap();
+    stores_objects_as_they_are(&connected(settings).await, &reader).await.unwrap();
     assert_eq!(reader.unfinished().await, Some(0), "{}", peer.name);
 }
 
@@ -102,8 +102,8 @@ macro_rules! on_both_peers {
 }
 
 on_both_peers! {
-    conforms => async |peer: &super::S3Peer| super::conforms(peer, super::Checksums::WhenRequired).await;
-    conforms_with_checksums => async |peer: &super::S3Peer| super::conforms(peer, super::Checksums::WhenSupported).await;
+    stores_objects => async |peer: &super::S3Peer| super::stores_objects(peer, super::Checksums::WhenRequired).await;
+    stores_objects_with_checksums => async |peer: &super::S3Peer| super::stores_objects(peer, super::Checksums::WhenSupported).await;
     lost_answers_are_found_out => async |peer: &super::S3Peer| super::lost_answers_are_found_out(peer).await;
     lost_answers_to_parts_are_found_out => async |peer: &super::S3Peer| super::lost_answers_to_parts_are_found_out(peer).await;
     a_wrong_secret_is_named => async |peer: &super::S3Peer| super::a_wrong_secret_is_named(peer).await;

@@ -8,14 +8,13 @@ use hydrant::deliver::client::Client;
 use hydrant::deliver::{DeliveryError, Destination, Receipt, Secrets, SplunkDestination, Verdict};
 use hydrant::record::Documents;
 use hydrant_tests::peers::{Acknowledging, Authority, CollectorFault, HecReceiver, splunk_hec_handler};
-use hydrant_tests::wait;
 
 use crate::http::{client, documents};
 
-const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/logs";
+pub(crate) const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/logs";
 const TOKEN: &str = "canary-0000-hec-token";
 
-fn settings(endpoint: String, is_raw: bool, seconds: u32) -> Splunk {
+pub(crate) fn settings(endpoint: String, is_raw: bool, seconds: u32) -> Splunk {
     Splunk {
         endpoint,
         is_raw,
@@ -28,7 +27,7 @@ fn settings(endpoint: String, is_raw: bool, seconds: u32) -> Splunk {
 }
 
 /// Long enough never to matter.
-const LONG: u32 = 60;
+pub(crate) const LONG: u32 = 60;
 
 struct Stage {
     collector: HecReceiver,
@@ -137,54 +136,6 @@ async fn an_acknowledgement_that_does_not_come_ends_the_attempt() {
     stage.destination(true, 1).deliver(&batch).await.unwrap();
     // The collector knows no batches: what timed out and was indexed is there again. Firehose is no different.
     assert_eq!(stage.collector.indexed(), vec![lines().concat(); 4]);
-}
-
-/// Issue 5, line 7: the batch is indexed and the answer is lost; nothing is reported as delivered that is not known.
-#[tokio::test]
-async fn an_unknown_outcome_is_a_failure_and_repeats() {
-    let stage = Stage::new().await;
-    let (destination, batch) = (stage.destination(true, LONG), documents(&lines()));
-    stage.collector.misbehave(&[CollectorFault::LoseAnswer]);
-    assert_eq!(fails(&destination, &batch).await.code, "Splunk.ConnectionClosed");
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(stage.collector.indexed(), vec![lines().concat(); 2]);
-}
-
-/// Issue 5, line 7: a token that is rotated between two attempts serves at the next one.
-#[tokio::test]
-async fn a_stored_token_is_read_at_each_attempt() {
-    let stage = Stage::new().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hec.json");
-    let token = Login::Stored("arn:aws:secretsmanager:us-east-1:000000000000:secret:hec".to_owned());
-    let settings = Splunk { token, ..settings(stage.collector.url(), true, LONG) };
-    let secrets = Secrets::new(Some(folder.path().to_owned()));
-    let destination = SplunkDestination::new(&settings, ARN, Arc::clone(&stage.client), secrets);
-    let batch = documents(&lines());
-    assert_eq!(fails(&destination, &batch).await.code, "Splunk.SecretUnavailable");
-    std::fs::write(&file, r#"{"hec_token":"old"}"#).unwrap();
-    assert_eq!(fails(&destination, &batch).await.code, "Splunk.InvalidToken");
-    stage.collector.want_token("new");
-    std::fs::write(&file, r#"{"hec_token":"new"}"#).unwrap();
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(stage.collector.indexed().len(), 1);
-}
-
-/// Issue 5, line 7: a delivery that is dropped while it waits for its acknowledgement can be made again.
-#[tokio::test]
-async fn a_cancelled_delivery_can_be_made_again() {
-    let stage = Stage::new().await;
-    let (destination, batch) = (stage.destination(true, LONG), documents(&lines()));
-    stage.collector.acknowledge(Acknowledging::Never);
-    let asked =
-        wait::until("a question", Duration::from_secs(30), async || (stage.collector.questions() > 0).then_some(()));
-    tokio::select! {
-        ended = destination.deliver(&batch) => panic!("there is no acknowledgement, but {ended:?}"),
-        asked = asked => asked.unwrap(),
-    }
-    stage.collector.acknowledge(Acknowledging::After(0));
-    destination.deliver(&batch).await.unwrap();
-    assert_eq!(stage.collector.indexed().len(), 2);
 }
 
 /// The collector is one to others, too: a client from other hands delivers to it, and is refused with a wrong token.

@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::Health;
 use super::dead_letter::{self, FailureDoor};
 use super::plugins::{self, Door};
+use super::recopies::{self, RecopyDoor};
 use crate::telemetry::Telemetry;
 
 /// Connections served at once; more wait in the kernel's queue. A few scrapers and probes, with room.
@@ -62,12 +63,14 @@ impl Admin {
         health: Health,
         plugins: Door,
         failures: FailureDoor,
+        recopies: RecopyDoor,
     ) -> Result<Self, AdminError> {
         let cannot = |source| AdminError { address, source };
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let serving = tokio::spawn(serve(listener, Arc::clone(&places), Seen { telemetry, health, plugins, failures }));
+        let seen = Seen { telemetry, health, plugins, failures, recopies };
+        let serving = tokio::spawn(serve(listener, Arc::clone(&places), seen));
         Ok(Self { address, places, serving })
     }
 
@@ -90,6 +93,7 @@ struct Seen {
     health: Health,
     plugins: Door,
     failures: FailureDoor,
+    recopies: RecopyDoor,
 }
 
 async fn serve(listener: TcpListener, places: Arc<Semaphore>, seen: Seen) {
@@ -122,6 +126,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, seen: &Seen) {
             respond(status, JSON, body.to_string())
         } else if request.uri().path().starts_with("/dead-letter") {
             let (status, body) = dead_letter::answer(request, peer, &seen.failures).await;
+            respond(status, JSON, body.to_string())
+        } else if request.uri().path().starts_with("/recopies") {
+            let (status, body) = recopies::answer(&request, peer, &seen.recopies);
             respond(status, JSON, body.to_string())
         } else {
             answer(&request, &seen.telemetry, &seen.health)
@@ -161,7 +168,10 @@ fn answer(request: &Request<Incoming>, telemetry: &Telemetry, health: &Health) -
             respond(status, JSON, json!({ "status": word, "reasons": reasons }).to_string())
         }
         "/metrics" => respond(StatusCode::OK, METRICS, telemetry.render()),
-        _ => respond(StatusCode::NOT_FOUND, JSON, told("try /healthz, /readyz, /metrics, /plugins or /dead-letter")),
+        _ => {
+            let pages = "try /healthz, /readyz, /metrics, /plugins, /dead-letter or /recopies";
+            respond(StatusCode::NOT_FOUND, JSON, told(pages))
+        }
     }
 }
 
@@ -187,9 +197,16 @@ mod tests {
         let telemetry = Telemetry::new();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         (
-            Admin::start(loopback, Arc::clone(&telemetry), health.clone(), Door::default(), FailureDoor::default())
-                .await
-                .expect("a port"),
+            Admin::start(
+                loopback,
+                Arc::clone(&telemetry),
+                health.clone(),
+                Door::default(),
+                FailureDoor::default(),
+                RecopyDoor::default(),
+            )
+            .await
+            .expect("a port"),
             telemetry,
         )
     }
@@ -240,7 +257,8 @@ mod tests {
         let answer = ask(admin.address(), "GET /etc/passwd").await;
         assert!(
             answer.starts_with("HTTP/1.1 404 ")
-                && answer.ends_with(r#"{"error":"try /healthz, /readyz, /metrics, /plugins or /dead-letter"}"#)
+                && answer
+                    .ends_with(r#"{"error":"try /healthz, /readyz, /metrics, /plugins, /dead-letter or /recopies"}"#)
         );
         let answer = ask(admin.address(), "POST /metrics").await;
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD\r\n"), "{answer}");
@@ -251,10 +269,16 @@ mod tests {
     #[tokio::test]
     async fn a_taken_address_is_told() {
         let (admin, telemetry) = started(&Health::starting()).await;
-        let error =
-            Admin::start(admin.address(), telemetry, Health::starting(), Door::default(), FailureDoor::default())
-                .await
-                .expect_err("taken");
+        let error = Admin::start(
+            admin.address(),
+            telemetry,
+            Health::starting(),
+            Door::default(),
+            FailureDoor::default(),
+            RecopyDoor::default(),
+        )
+        .await
+        .expect_err("taken");
         assert_eq!(error.to_string(), format!("the admin server cannot listen on {}", admin.address()));
     }
 

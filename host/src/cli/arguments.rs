@@ -38,6 +38,14 @@ pub(super) enum Command {
     Describe(Named),
     /// Delete a stream and everything it has not delivered yet
     Delete(Named),
+    /// Load into Redshift what a stream gave up
+    #[command(
+        long_about = "Load into Redshift what a stream gave up.\n\nA batch that could not be loaded in the stream's \
+        retry time stays staged, with a manifest below errors/manifests/. A running host loads each of these manifests by \
+        the stream's present definition, unless the stream's ledger in the cluster says that its batch is loaded: running \
+        this twice loads nothing twice. Manifests stay where they are."
+    )]
+    Recopy(Recopy),
     /// Try out, test and inspect a plugin file
     #[command(subcommand)]
     Plugin(Plugin),
@@ -124,6 +132,23 @@ pub(super) struct Put {
     pub(super) in_flight: u8,
     #[command(flatten)]
     pub(super) endpoint: Endpoint,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Recopy {
+    /// Name of the stream
+    pub(super) stream: String,
+    /// Only manifests below errors/manifests/ whose hour begins so, such as 2026/11/
+    #[arg(long, value_name = "YYYY/MM/DD/HH/", default_value = "", hide_default_value = true)]
+    pub(super) below: String,
+    /// Account of the stream, where several have one of this name
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Option<String>,
+    /// Say what would be loaded, and load nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) admin: AdminPort,
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,7 @@ mod journal;
 mod logging;
 mod plugin;
 mod put;
+mod recopy;
 mod run;
 mod serve;
 mod signal;

@@ -13,7 +13,7 @@ use super::journal::Journals;
 use super::signal::Signals;
 use super::{
     Buckets, Console, Exit, Failure, Host, PluginLimits, apply, check, client, dead_letter, demo, journal, plugin, put,
-    serve, streams,
+    recopy, serve, streams,
 };
 
 /// The whole program: parses, runs, prints a failure, and says how it ended.
@@ -68,6 +68,7 @@ pub async fn run<H: Host + Journals + PluginLimits + Buckets>(arguments: &Argume
             Command::Delete(named) => {
                 streams::delete(&console, &client::connect(&named.endpoint).await?, &named.stream).await
             }
+            Command::Recopy(asked) => recopy::recopy(&console, asked).await,
             Command::Plugin(command) => plugin::plugin::<H>(&console, command).await,
             Command::DeadLetter(command) => dead_letter::dead_letter::<H>(&console, command).await,
             Command::Journal(command) => journal::journal::<H>(&console, command),
@@ -121,6 +122,7 @@ mod tests {
             "hydrant plugin",
             "hydrant plugin run p.wasm --setting a",
             "hydrant plugin run p.wasm --batch 0",
+            "hydrant recopy",
             "hydrant plugin new clean --lang cobol",
             "hydrant journal",
             "hydrant dead-letter list",
@@ -161,6 +163,8 @@ mod tests {
             "hydrant streams --config a.toml",
             "hydrant describe orders",
             "hydrant delete orders --json",
+            "hydrant recopy orders",
+            "hydrant recopy orders --below 2026/11/ --dry-run --json --account 000000000000 --admin 127.0.0.1:1",
             "hydrant plugin new clean --lang rust --dir d",
             "hydrant plugin build",
             "hydrant plugin build d --out p.wasm --json",

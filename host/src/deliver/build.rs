@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::destination::{DeliveryError, Destination, Receipt, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
 use super::look::Look;
+use super::redshift::Shelf;
 use super::retry::Policy;
 use super::s3::{ConnectError, Endpoint, S3, Settings};
 use crate::record::Object;
@@ -29,6 +30,8 @@ pub struct Delivery {
     pub destination: Arc<dyn Destination>,
     /// The same buckets, for those who read them.
     pub look: Arc<dyn Look>,
+    /// The same buckets, for those who load again what is in them.
+    pub shelf: Arc<dyn Shelf>,
     /// The server inside, if there is one; it lives as long as the destination.
     pub embedded: Option<Arc<Embedded>>,
 }
@@ -51,11 +54,12 @@ pub async fn build(settings: Settings, policy: Policy, random: Arc<Random>) -> R
     };
     let s3 = Arc::new(S3::connect(settings, policy, Arc::clone(&random)).await?);
     let look = Arc::clone(&s3) as Arc<dyn Look>;
+    let shelf = Arc::clone(&s3) as Arc<dyn Shelf>;
     let destination: Arc<dyn Destination> = match &embedded {
         Some(server) => Arc::new(Local { s3, server: Arc::clone(server) }),
         None => s3,
     };
-    Ok(Delivery { destination, look, embedded })
+    Ok(Delivery { destination, look, shelf, embedded })
 }
 
 /// Only looks. Touches no network: the first question does.

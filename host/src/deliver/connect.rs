@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::definition::{Definition, Login, OpenSearch, Secret, Target};
+use crate::definition::{Definition, OpenSearch, Target};
 use crate::record::StreamId;
 
 use super::client::Client;
 use super::opensearch::{Authentication, OpenSearchDestination, OthersLogin, SearchLogin, Signing};
-use super::redshift::{self, RedshiftDestination, Vault};
+use super::redshift::{self, RedshiftDestination};
 use super::{
-    Connector, DeliveryError, Destination, HttpEndpointDestination, Outlet, SecretShape, Secrets, SplunkDestination,
-    Verdict,
+    Connector, DeliveryError, Destination, HttpEndpointDestination, Outlet, Secrets, SplunkDestination, Verdict,
 };
 
 /// Opens the destinations of this host.
@@ -40,6 +38,30 @@ pub struct Outlets {
     pub ca_pem: Option<Vec<u8>>,
 }
 
+impl Outlets {
+    /// The destination of a stream that delivers to Redshift; none of another.
+    ///
+    /// # Errors
+    /// It cannot be reached by what the definition says of it.
+    pub fn redshift(
+        &self,
+        stream: StreamId,
+        definition: &Definition,
+    ) -> Result<Option<RedshiftDestination>, DeliveryError> {
+        let Target::Redshift(redshift) = &definition.target else { return Ok(None) };
+        let settings = redshift::Settings {
+            retry_interval: self.redshift_retry,
+            plaintext: self.plaintext,
+            ca_pem: self.ca_pem.clone(),
+            ..redshift::Settings::new(redshift.clone(), definition.s3.clone(), stream, &definition.name)
+        };
+        let (staging, clock) = (Arc::clone(&self.staging), Arc::clone(&self.signing.clock));
+        let (client, secrets) = (Client::clone(&self.client), self.secrets.clone());
+        let made = RedshiftDestination::new(settings, staging, client, secrets, clock);
+        made.map(Some).map_err(|error| unusable(error.to_string()))
+    }
+}
+
 impl Connector for Outlets {
     fn check(&self, definition: &Definition) -> Result<(), String> {
         let Target::OpenSearch(search) = &definition.target else { return Ok(()) };
@@ -60,18 +82,10 @@ impl Connector for Outlets {
                 let made = OpenSearchDestination::new(search, arn, definition.created_ms, client, authentication);
                 Outlet::Rows(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
             }
-            Target::Redshift(redshift) => {
-                let settings = redshift::Settings {
-                    retry_interval: self.redshift_retry,
-                    plaintext: self.plaintext,
-                    ca_pem: self.ca_pem.clone(),
-                    ..redshift::Settings::new(redshift.clone(), definition.s3.clone(), stream, &definition.name)
-                };
-                let (staging, clock) = (Arc::clone(&self.staging), Arc::clone(&self.signing.clock));
-                let vault: Arc<dyn Vault> = Arc::new(secrets);
-                let made = RedshiftDestination::new(settings, staging, Client::clone(&client), Some(vault), clock);
-                Outlet::Objects(Arc::new(made.map_err(|error| unusable(error.to_string()))?))
-            }
+            Target::Redshift(_) => match self.redshift(stream, definition)? {
+                Some(made) => Outlet::Objects(Arc::new(made)),
+                None => return Ok(None),
+            },
         };
         Ok(Some(outlet))
     }
@@ -80,22 +94,6 @@ impl Connector for Outlets {
 impl Outlets {
     fn authentication(&self, search: &OpenSearch, definition: &Definition) -> Result<Authentication, OthersLogin> {
         Authentication::choose(search, &definition.account_id, &self.search_logins, &self.signing)
-    }
-}
-
-#[async_trait]
-impl Vault for Secrets {
-    async fn read(&self, arn: &str) -> Result<Secret, DeliveryError> {
-        let login = self.login(&Login::Stored(arn.to_owned()), SecretShape::UserAndPassword).await;
-        let login = login.map_err(|error| DeliveryError {
-            verdict: Verdict::Retry(None),
-            code: "Redshift.AuthenticationFailed",
-            text: error.to_string(),
-            source: Some(Box::new(error)),
-        })?;
-        let (user, password) =
-            login.map(|login| (login.user, login.secret)).unwrap_or((String::new(), Secret::new("")));
-        Ok(Secret::new(serde_json::json!({"username": user, "password": password.expose()}).to_string()))
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::definition::Definition;
 use crate::record::{Documents, Object, StreamId};
@@ -36,7 +37,7 @@ pub trait Destination<B: Sync = Object>: Send + Sync + Debug {
 
     /// What names record `at` of a batch at the destination: members of the error output's envelope, beside the
     /// record itself.
-    fn names_of(&self, _batch: &B, _at: usize) -> Vec<(&'static str, String)> {
+    fn names_of(&self, _batch: &B, _at: usize) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
 }

@@ -29,7 +29,7 @@ struct Tail<'a> {
     plugin_digest: Option<&'a str>,
 }
 
-/// Everything of a line before `rawData`, of a record that its destination did not take. What names it there follows.
+/// Everything of a line before `rawData`, of a record that its destination did not take.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -131,17 +131,30 @@ fn undelivered_line(record: &Rejected, seal: &Seal, stream: &str, body: &mut Vec
     };
     body.push(b'{');
     members(&head, body);
-    for (name, value) in &record.names {
+    body.push(b',');
+    // Firehose names a document before its bytes, and what went to Splunk or an HTTP endpoint behind them.
+    let is_document = matches!(record.output, ErrorOutput::OpenSearchFailed | ErrorOutput::ElasticsearchFailed);
+    if is_document {
+        names(record, body);
+        raw_data(record, body);
         body.push(b',');
+    } else {
+        raw_data(record, body);
+        body.push(b',');
+        names(record, body);
+    }
+    members(&Place { stream, sequence: record.sequence }, body);
+}
+
+/// What names a record at its destination, each member with a comma behind it.
+fn names(record: &Rejected, body: &mut Vec<u8>) {
+    for (name, value) in &record.names {
         // Text into memory: nothing here can fail.
         serde_json::to_writer(&mut *body, name).unwrap_or_default();
         body.push(b':');
         serde_json::to_writer(&mut *body, value).unwrap_or_default();
+        body.push(b',');
     }
-    body.push(b',');
-    raw_data(record, body);
-    body.push(b',');
-    members(&Place { stream, sequence: record.sequence }, body);
 }
 
 /// A line without its closing brace.

@@ -128,7 +128,7 @@ impl Ladder {
         &self,
         rows: &Rows,
         template: &Rejected,
-        names: impl Fn(usize) -> Vec<(&'static str, String)>,
+        names: impl Fn(usize) -> Vec<(&'static str, serde_json::Value)>,
     ) -> Vec<Rejected> {
         let reject = |(&at, reason): (&usize, &Reason)| Rejected {
             sequence: rows.sequences[at],
@@ -222,9 +222,9 @@ mod tests {
         assert_eq!(ladder.learn(2, Ok(second), now + RETRY / 3, RETRY), Next::Again(RETRY - RETRY / 3));
         assert_eq!(ladder.outstanding(rows(5)).sequences, [104]);
         assert_eq!(ladder.learn(1, Ok(Receipt::default()), now, RETRY), Next::Done);
-        let lost = ladder.rejected(&rows(5), &template(), |at| vec![("id", at.to_string())]);
+        let lost = ladder.rejected(&rows(5), &template(), |at| vec![("id", at.into())]);
         assert_eq!(lost.iter().map(|one| (one.sequence, one.attempts)).collect::<Vec<_>>(), [(101, 2), (102, 1)]);
-        assert_eq!(lost[0].names, [("id", "1".to_owned())]);
+        assert_eq!(lost[0].names, [("id", serde_json::Value::from(1))]);
     }
 
     /// A batch that came out differently is sent whole: nothing of it counts as delivered.

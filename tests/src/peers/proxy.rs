@@ -1,4 +1,5 @@
-//! A TCP proxy that loses answers: the request reaches the server and is carried out, then the connection is cut.
+//! A TCP proxy that misbehaves on command: it cuts a connection before the request reaches the server, or after the
+//! server has carried it out, or holds it for ever.
 //!
 //! It knows just enough HTTP/1.1 to tell requests on one connection apart: a client speaks again only after its answer.
 
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// An answer that is lost is read up to here; those of uploads are a few hundred bytes.
@@ -17,13 +19,21 @@ const MOST_LOST_BYTES: usize = 1 << 20;
 pub struct Proxy {
     address: SocketAddr,
     script: Arc<Mutex<Script>>,
+    held: Arc<Notify>,
     serving: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    LoseRequest,
+    LoseAnswer,
+    Hold,
 }
 
 #[derive(Debug, Default)]
 struct Script {
-    /// Method, text in the request line, how many answers are still to be lost.
-    losses: Vec<(&'static str, &'static str, usize)>,
+    /// Method, text in the request line, how many requests are still to meet the fault.
+    faults: Vec<(&'static str, &'static str, usize, Fault)>,
     requests: Vec<String>,
 }
 
@@ -32,19 +42,19 @@ impl Proxy {
     pub async fn start(server: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let script: Arc<Mutex<Script>> = Arc::default();
-        let (server, shared) = (server.to_owned(), Arc::clone(&script));
+        let (script, held): (Arc<Mutex<Script>>, Arc<Notify>) = (Arc::default(), Arc::default());
+        let (server, shared, told) = (server.to_owned(), Arc::clone(&script), Arc::clone(&held));
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let (server, script) = (server.clone(), Arc::clone(&shared));
+                let (server, script, held) = (server.clone(), Arc::clone(&shared), Arc::clone(&told));
                 connections.spawn(async move {
                     // However it ends, both sockets close.
-                    let _ended = forward(client, &server, &script).await;
+                    let _ended = forward(client, &server, &script, &held).await;
                 });
             }
         });
-        Self { address, script, serving }
+        Self { address, script, held, serving }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -54,7 +64,27 @@ impl Proxy {
 
     /// Loses the answers to the next `count` requests with this method whose request line contains `part`.
     pub fn lose_answers(&self, method: &'static str, part: &'static str, count: usize) {
-        lock(&self.script).losses.push((method, part, count));
+        lock(&self.script).faults.push((method, part, count, Fault::LoseAnswer));
+    }
+
+    /// Loses the next `count` such requests before they reach the server.
+    pub fn lose_requests(&self, method: &'static str, part: &'static str, count: usize) {
+        lock(&self.script).faults.push((method, part, count, Fault::LoseRequest));
+    }
+
+    /// Holds the next such request for ever.
+    pub fn hold(&self, method: &'static str, part: &'static str) {
+        lock(&self.script).faults.push((method, part, 1, Fault::Hold));
+    }
+
+    /// Resolves once a request is held; each that is resolves it once.
+    pub async fn holding(&self) {
+        self.held.notified().await;
+    }
+
+    /// Misbehaves no more.
+    pub fn mend(&self) {
+        lock(&self.script).faults.clear();
     }
 
     /// Requests so far with this method whose request line contains `part`.
@@ -74,7 +104,7 @@ fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
     script.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> std::io::Result<()> {
+async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>, held: &Notify) -> std::io::Result<()> {
     let mut server = TcpStream::connect(server).await?;
     let (mut client_in, mut client_out) = client.split();
     let (mut server_in, mut server_out) = server.split();
@@ -94,6 +124,13 @@ async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>) ->
                     if let Some(end) = head.iter().position(|byte| *byte == b'\n') {
                         let line = String::from_utf8_lossy(&head[..end]).trim_end().to_owned();
                         lock(script).requests.push(line.clone());
+                        if takes(script, &line, Fault::LoseRequest) {
+                            return Ok(());
+                        }
+                        if takes(script, &line, Fault::Hold) {
+                            held.notify_one();
+                            return std::future::pending().await;
+                        }
                         request = Some(line);
                         head.clear();
                     }
@@ -107,7 +144,7 @@ async fn forward(mut client: TcpStream, server: &str, script: &Mutex<Script>) ->
                 }
                 let only_invites = chunk.starts_with(b"HTTP/1.1 100");
                 if let Some(line) = request.take_if(|_| !only_invites)
-                    && loses(script, &line)
+                    && takes(script, &line, Fault::LoseAnswer)
                 {
                     return read_to_the_end(&mut server_in, chunk.to_vec()).await;
                 }
@@ -145,14 +182,15 @@ fn is_whole(answer: &[u8]) -> bool {
     }
 }
 
-fn loses(script: &Mutex<Script>, line: &str) -> bool {
+/// Whether a request meets this fault, which is used up by it.
+fn takes(script: &Mutex<Script>, line: &str, fault: Fault) -> bool {
     let mut script = lock(script);
     let found = script
-        .losses
+        .faults
         .iter_mut()
-        .find(|(method, part, left)| *left > 0 && line.starts_with(method) && line.contains(part));
+        .find(|(method, part, left, of)| *of == fault && *left > 0 && line.starts_with(method) && line.contains(part));
     match found {
-        Some((_, _, left)) => {
+        Some((_, _, left, _)) => {
             *left -= 1;
             true
         }

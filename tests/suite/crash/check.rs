@@ -54,7 +54,7 @@ pub(super) async fn everything(rig: &Rig, ledger: &Ledger) -> Result<BTreeMap<&'
 
 /// Each staged object was loaded once, by the ledger beside the table.
 fn loads(rig: &Rig, bucket: &Path) -> Result<(), String> {
-    let mut loaded = rig.cluster.postgres.sql("SELECT batch FROM hydrant_ledger ORDER BY batch");
+    let mut loaded = rig.cluster.postgres.sql(&format!("SELECT batch FROM hydrant_ledger_{ROWS} ORDER BY batch"));
     let staged = files_below(&bucket.join(ROWS)).into_iter().filter_map(|path| {
         let is_other = path.components().any(|part| part.as_os_str() == "manifests" || part.as_os_str() == FAILED);
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

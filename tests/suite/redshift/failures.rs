@@ -2,20 +2,18 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use hydrant::definition::{Login, Redshift as Target, Secret};
-use hydrant::deliver::redshift::{RedshiftDestination, Vault};
-use hydrant::deliver::{DeliveryError, Destination};
+use hydrant::deliver::Destination;
+use hydrant::deliver::redshift::RedshiftDestination;
 use hydrant::record::Seal;
 use hydrant_tests::peers::{PASSWORD, Postgres, USER};
 use hydrant_tests::wait::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::rig::{BUCKET, HOST, LIMIT, Rig, batch, destination, failed, row, settings};
+use super::rig::{BUCKET, HOST, LEDGER, LIMIT, Rig, batch, failed, row, settings};
 
 /// A user who may not create tables loads into a ledger that somebody else made.
 #[tokio::test]
@@ -28,7 +26,7 @@ async fn a_user_without_the_right_to_create_can_load() {
     let said = failed(guest.deliver(&batch(1, row(1))).await, "Redshift.InsufficientPrivilege");
     assert!(said.contains("hydrant_ledger"), "{said}");
     rig.destination().deliver(&batch(2, row(2))).await.unwrap();
-    rig.cluster.postgres.sql("GRANT ALL ON hydrant_ledger TO guest");
+    rig.cluster.postgres.sql(&format!("GRANT ALL ON {LEDGER} TO guest"));
     guest.deliver(&batch(1, row(1))).await.unwrap();
     assert_eq!(rig.rows().len(), 2);
 }
@@ -160,32 +158,6 @@ async fn formats_and_columns_are_the_options_own() {
     assert!(rig.cluster.copies()[1].starts_with("COPY orders (item, id) FROM "));
 }
 
-/// A secret that changes between attempts.
-#[derive(Debug)]
-struct Rotating(AtomicUsize);
-
-#[async_trait]
-impl Vault for Rotating {
-    async fn read(&self, arn: &str) -> Result<Secret, DeliveryError> {
-        assert_eq!(arn, "arn:aws:secretsmanager:us-east-1:1:secret:redshift");
-        let password = if self.0.fetch_add(1, Ordering::SeqCst) == 0 { "old-password" } else { PASSWORD };
-        Ok(Secret::new(format!(r#"{{"username":"{USER}","password":"{password}"}}"#)))
-    }
-}
-
-/// Row X15: a login that was rotated works at the next attempt.
-#[tokio::test]
-async fn a_stored_login_is_read_for_each_attempt() {
-    let rig = Rig::start().await;
-    let mut settings = rig.settings();
-    settings.redshift.login = Login::Stored("arn:aws:secretsmanager:us-east-1:1:secret:redshift".to_owned());
-    let vault: Arc<dyn Vault> = Arc::new(Rotating(AtomicUsize::new(0)));
-    let destination = destination(settings, Arc::clone(&rig.staging) as Arc<dyn Destination>, Some(vault));
-    failed(destination.deliver(&batch(1, row(1))).await, "Redshift.AuthenticationFailed");
-    destination.deliver(&batch(1, row(1))).await.unwrap();
-    assert_eq!(rig.rows().len(), 1);
-}
-
 /// A server with TLS, a certificate that is trusted or not, and SCRAM; it has no COPY from S3, so being told that is
 /// being logged in.
 #[tokio::test]
@@ -202,5 +174,5 @@ async fn logins_go_over_tls_to_a_server_that_is_trusted() {
     // The certificate is for another name.
     settings.redshift.host = "127.0.0.1".to_owned();
     failed(rig.with(settings).deliver(&object).await, "Redshift.ConnectionFailed");
-    assert_eq!(server.sql("SELECT count(*) FROM hydrant_ledger"), ["0"]);
+    assert_eq!(server.sql(&format!("SELECT count(*) FROM {LEDGER}")), ["0"]);
 }

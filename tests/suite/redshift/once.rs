@@ -5,7 +5,6 @@ use std::time::Duration;
 use hydrant::deliver::Destination;
 use hydrant::deliver::redshift::RedshiftDestination;
 use hydrant::deliver::testing::Peer;
-use hydrant_tests::peers::redshift::Cut;
 use hydrant_tests::wait::until;
 
 use super::rig::{BUCKET, LIMIT, Rig, batch, failed, name, row};
@@ -35,20 +34,6 @@ async fn rows_arrive_once_however_often_a_batch_is_delivered() {
     assert_eq!(stored, expected);
 }
 
-/// Row X6: a connection that is lost at COMMIT leaves the outcome unknown; the ledger tells it, one way or the other.
-#[tokio::test]
-async fn a_connection_lost_at_commit_loads_once() {
-    for (cut, copies) in [(Cut::BeforeCommit, 2), (Cut::AfterCommit, 1)] {
-        let rig = Rig::start().await;
-        let (destination, object) = (rig.destination(), batch(1, row(1)));
-        rig.cluster.cut(cut);
-        failed(destination.deliver(&object).await, "Redshift.ConnectionFailed");
-        destination.deliver(&object).await.unwrap();
-        assert_eq!(rig.rows(), ["1|it's no. 1"], "{cut:?}");
-        assert_eq!((rig.ledger().len(), rig.cluster.copies().len()), (1, copies), "{cut:?}");
-    }
-}
-
 /// Row X6: a session that still runs, because the host that began it died, is waited for.
 #[tokio::test]
 async fn a_session_that_still_runs_is_waited_for() {
@@ -72,9 +57,9 @@ async fn a_session_that_still_runs_is_waited_for() {
     assert_eq!(rig.cluster.copies().len(), 2);
 }
 
-/// Streams of one schema share a ledger, whoever is first to need it.
+/// Hosts that begin at once share the stream's ledger, whoever is first to need it.
 #[tokio::test]
-async fn streams_that_begin_at_once_share_a_ledger() {
+async fn hosts_that_begin_at_once_share_a_ledger() {
     let rig = Rig::start().await;
     let deliveries: Vec<_> = (1..=8)
         .map(|at| {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hydrant::deliver::Destination;
-use hydrant::deliver::redshift::{Recopied, Tally};
+use hydrant::deliver::redshift::{Purpose, Recopied, Tally};
 use hydrant::deliver::testing::Peer;
 use hydrant::record::Seal;
 
-use super::rig::{BUCKET, Rig, batch, failed, name, row};
+use super::rig::{BUCKET, LEDGER, Rig, batch, failed, name, row};
 
 /// A batch that is given up has a manifest below `errors/manifests/`, which is loaded once later.
 #[tokio::test]
@@ -35,16 +35,20 @@ async fn skipped_batches_are_loaded_again_once() {
         let outcome = one.outcome.as_ref().map(|count| *count).map_err(|error| error.code);
         told.push((one.key.clone(), outcome));
     };
-    let tally = destination.recopy(rig.staging.as_ref(), "", &mut tell).await.unwrap();
+    // A look finds what is missing, and changes nothing.
+    let look = destination.recopy(rig.staging.as_ref(), "", Purpose::Look, &mut |_| {}).await.unwrap();
+    assert_eq!(look, Tally { loaded: 2, known: 1, failed: 1 });
+    assert_eq!(rig.rows(), ["3|it's no. 3"]);
+    let tally = destination.recopy(rig.staging.as_ref(), "", Purpose::Load, &mut tell).await.unwrap();
     assert_eq!(tally, Tally { loaded: 1, known: 1, failed: 2 });
     let outcomes: Vec<_> = told.iter().map(|(_, outcome)| *outcome).collect();
     let expected = [Ok(1), Err("Redshift.DataLoadFailed"), Ok(0), Err("Redshift.IncorrectManifest")];
     assert_eq!(outcomes, expected, "{told:?}");
     assert_eq!(told[0].0, skipped);
-    let tally = destination.recopy(rig.staging.as_ref(), "2026/11/21/", &mut |_| {}).await.unwrap();
+    let tally = destination.recopy(rig.staging.as_ref(), "2026/11/21/", Purpose::Load, &mut |_| {}).await.unwrap();
     assert_eq!(tally, Tally { loaded: 0, known: 2, failed: 1 });
     assert_eq!(rig.rows(), ["1|it's no. 1", "3|it's no. 3"]);
-    let tally = destination.recopy(rig.staging.as_ref(), "2027/", &mut |_| {}).await.unwrap();
+    let tally = destination.recopy(rig.staging.as_ref(), "2027/", Purpose::Load, &mut |_| {}).await.unwrap();
     assert_eq!(tally, Tally::default());
 }
 
@@ -54,10 +58,10 @@ async fn long_manifests_are_loaded_in_parts() {
     let rig = Rig::start().await;
     let destination = rig.destination();
     destination.deliver(&batch(1, row(1))).await.unwrap();
-    rig.cluster.postgres.sql(
-        "INSERT INTO hydrant_ledger SELECT '00000000-0000-4000-8000-' || lpad(at::text, 12, '0'), 's', now() \
-         FROM generate_series(1, 1000) at",
-    );
+    rig.cluster.postgres.sql(&format!(
+        "INSERT INTO {LEDGER} SELECT '00000000-0000-4000-8000-' || lpad(at::text, 12, '0'), 's', now() \
+         FROM generate_series(1, 1000) at"
+    ));
     let known = (1..=1000).map(|at| format!("s3://{BUCKET}/00000000-0000-4000-8000-{at:012}"));
     let new = batch(2, row(2));
     rig.staging.deliver(&new).await.unwrap();
@@ -75,7 +79,7 @@ async fn long_manifests_are_loaded_in_parts() {
     let logins = rig.cluster.logins();
     let mut codes = Vec::new();
     let mut tell = |one: &Recopied| codes.push((one.entries, one.outcome.as_ref().err().map(|error| error.code)));
-    let tally = destination.recopy(rig.staging.as_ref(), "", &mut tell).await.unwrap();
+    let tally = destination.recopy(rig.staging.as_ref(), "", Purpose::Load, &mut tell).await.unwrap();
     assert_eq!(tally, Tally { loaded: 1, known: 0, failed: 1 });
     assert_eq!(codes, [(1001, None), (0, Some("S3.ObjectTooLarge"))]);
     assert_eq!((rig.rows().len(), rig.cluster.logins() - logins), (2, 2));

@@ -8,35 +8,38 @@ use std::time::Duration;
 use bytes::Bytes;
 use hydrant::definition::{Login, Redshift as Target, S3Destination, Secret, testing};
 use hydrant::deliver::client::{Client, Egress};
-use hydrant::deliver::redshift::{RedshiftDestination, Settings, Vault};
+use hydrant::deliver::redshift::{RedshiftDestination, Settings};
 use hydrant::deliver::testing::Reader;
 use hydrant::deliver::{
-    Checksums, Credentials, DeliveryError, Destination, Endpoint, Policy, Receipt, S3, Settings as S3Settings, Verdict,
+    Checksums, Credentials, DeliveryError, Destination, Endpoint, Policy, Receipt, S3, Secrets, Settings as S3Settings,
+    Verdict,
 };
 use hydrant::record::{Object, Partition, Seal, StreamId};
 use hydrant::runtime::{ManualClock, Random};
 use hydrant_tests::peers::{DATABASE, PASSWORD, Redshift, S3Peer, USER, versitygw};
 use uuid::Uuid;
 
-pub(super) const BUCKET: &str = "staging";
+pub(crate) const BUCKET: &str = "staging";
+/// Of the stream `orders-stream`.
+pub(super) const LEDGER: &str = "hydrant_ledger_orders_stream";
 pub(super) const HOST: &str = "shop.abc123.eu-west-1.redshift.example.com";
 pub(super) const FLOOR: Duration = Duration::from_millis(3);
 /// A healthy peer answers within a second; this tells slow from broken.
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// 2026-11-21T05:00:00Z.
 pub(super) const ARRIVED_MS: u64 = 1_795_237_200_000;
 
 /// A cluster with a table, and staging for it.
-pub(super) struct Rig {
+pub(crate) struct Rig {
     /// Stops when dropped.
     _s3: S3Peer,
-    pub(super) cluster: Redshift,
-    pub(super) staging: Arc<S3>,
+    pub(crate) cluster: Redshift,
+    pub(crate) staging: Arc<S3>,
     pub(super) reader: Reader,
 }
 
 impl Rig {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let s3 = versitygw();
         let mut settings = S3Settings::new(Endpoint::Url(s3.url()), "us-east-1");
         settings.plaintext = true;
@@ -54,7 +57,7 @@ impl Rig {
         Self { _s3: s3, cluster, staging, reader }
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         settings(self.cluster.port(), self.cluster.role())
     }
 
@@ -63,15 +66,15 @@ impl Rig {
     }
 
     pub(super) fn with(&self, settings: Settings) -> RedshiftDestination {
-        destination(settings, Arc::clone(&self.staging) as Arc<dyn Destination>, None)
+        destination(settings, Arc::clone(&self.staging) as Arc<dyn Destination>, Secrets::new(None))
     }
 
     pub(super) fn rows(&self) -> Vec<String> {
         self.cluster.postgres.sql("SELECT id, item FROM orders ORDER BY id")
     }
 
-    pub(super) fn ledger(&self) -> Vec<String> {
-        self.cluster.postgres.sql("SELECT batch, stream, loaded_at FROM hydrant_ledger ORDER BY batch")
+    pub(crate) fn ledger(&self) -> Vec<String> {
+        self.cluster.postgres.sql(&format!("SELECT batch, stream, loaded_at FROM {LEDGER} ORDER BY batch"))
     }
 }
 
@@ -95,16 +98,12 @@ pub(super) fn settings(port: u16, role: &str) -> Settings {
     settings
 }
 
-pub(super) fn destination(
-    settings: Settings,
-    staging: Arc<dyn Destination>,
-    vault: Option<Arc<dyn Vault>>,
-) -> RedshiftDestination {
+pub(crate) fn destination(settings: Settings, staging: Arc<dyn Destination>, secrets: Secrets) -> RedshiftDestination {
     let loopback: IpAddr = "127.0.0.1".parse().unwrap();
     let resolve = BTreeMap::from([(HOST.to_owned(), loopback)]);
     let egress = Egress { allow: vec![(loopback, 32)], plaintext: true, ca_pem: None, resolve };
     let clock = Arc::new(ManualClock::at(ARRIVED_MS));
-    RedshiftDestination::new(settings, staging, Client::new(egress).unwrap(), vault, clock).unwrap()
+    RedshiftDestination::new(settings, staging, Client::new(egress).unwrap(), secrets, clock).unwrap()
 }
 
 /// A sealed batch of the stream; `number` is its identity.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use hydrant::deliver::testing::Peer;
-use hydrant::deliver::{DeliveryError, Destination, Receipt, S3};
+use hydrant::deliver::{DeliveryError, Destination, Receipt, S3, Secrets};
 use hydrant::record::Object;
 use hydrant_tests::wait::until;
 
@@ -30,7 +30,8 @@ impl Destination for Counting {
 /// A rig whose first COPY is held until `count` more batches are staged and wait.
 async fn gathered(rig: &Rig, first: Object, more: Vec<Object>) -> Vec<Result<Receipt, DeliveryError>> {
     let staging = Arc::new(Counting { inner: Arc::clone(&rig.staging), objects: AtomicUsize::new(0) });
-    let destination = Arc::new(destination(rig.settings(), Arc::clone(&staging) as Arc<dyn Destination>, None));
+    let destination =
+        Arc::new(destination(rig.settings(), Arc::clone(&staging) as Arc<dyn Destination>, Secrets::new(None)));
     rig.cluster.hold_copies(true);
     let count = more.len();
     let deliver = |object: Object| {
@@ -103,4 +104,31 @@ async fn a_dropped_delivery_harms_no_other() {
         destination.deliver(&batch(number, row(u32::try_from(number).unwrap()))).await.unwrap();
     }
     assert_eq!((rig.rows().len(), rig.ledger().len()), (3, 3));
+}
+
+/// Streams do not wait for each other's COPY, whatever tables they load into; each has a ledger.
+#[tokio::test]
+async fn streams_load_side_by_side() {
+    let rig = Rig::start().await;
+    rig.cluster.postgres.sql("CREATE TABLE returns (id integer, item varchar(20))");
+    rig.cluster.hold_copies(true);
+    let deliver = |stream: &str, table: &str, number: u32| {
+        let mut settings = rig.settings();
+        (settings.stream_name, settings.redshift.table) = (stream.to_owned(), table.to_owned());
+        let destination = rig.with(settings);
+        tokio::spawn(async move { destination.deliver(&batch(number.into(), row(number))).await })
+    };
+    let deliveries = [deliver("one", "orders", 1), deliver("two", "returns", 2), deliver("three", "orders", 3)];
+    let all = async || (rig.cluster.copies().len() == 3).then_some(());
+    until("three COPYs at once", LIMIT, all).await.unwrap();
+    rig.cluster.hold_copies(false);
+    for delivery in deliveries {
+        delivery.await.unwrap().unwrap();
+    }
+    assert_eq!(rig.rows(), ["1|it's no. 1", "3|it's no. 3"]);
+    assert_eq!(rig.cluster.postgres.sql("SELECT id FROM returns"), ["2"]);
+    for (stream, number) in [("one", 1), ("two", 2), ("three", 3)] {
+        let ledger = rig.cluster.postgres.sql(&format!("SELECT batch, stream FROM hydrant_ledger_{stream}"));
+        assert_eq!(ledger, [format!("{}|{stream}", uuid::Uuid::from_u128(number))]);
+    }
 }

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::kind::{KINDS, Kind};
 use super::tags::merged;
-use super::wired;
 use crate::api::error::{Fault, invalid_argument};
 use crate::api::model::{self, Node};
 use crate::api::settings::Rules;
@@ -38,7 +37,6 @@ pub(in crate::api) fn create(document: &Node<'_>, place: &Place<'_>) -> Result<D
     };
     let mut definition = blank(document.text("DeliveryStreamName").unwrap_or_default(), place);
     kind.settle_into(&mut definition, given, &place.rules)?;
-    wired::check(&definition)?;
     if let Some(source) = document.member("DirectPutSourceConfiguration") {
         let source = model::to_value(&model::DIRECT_PUT_SOURCE_CONFIGURATION, source);
         definition.document["DirectPutSourceDescription"] = source;

@@ -21,7 +21,6 @@ mod s3;
 mod splunk;
 mod tags;
 mod update;
-mod wired;
 
 #[cfg(test)]
 mod tests;

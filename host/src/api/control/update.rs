@@ -7,7 +7,6 @@ use super::describe::DESTINATION_ID;
 use super::kind::{EXTENDED_S3, KINDS, Kind};
 use super::login::{self, ENDPOINT, SECRETS_MANAGER};
 use super::members::text;
-use super::wired;
 use crate::api::error::{Fault, concurrent_modification, invalid_argument};
 use crate::api::model::{self, Node};
 use crate::api::settings::Rules;
@@ -42,7 +41,6 @@ pub(in crate::api) fn update(
     check_backup_mode(text(&in_force.in_force(current), MODE), text(&merged, MODE))?;
     let mut next = current.clone();
     in_force.settle_into(&mut next, merged, rules)?;
-    wired::check(&next)?;
     next.version += 1;
     next.updated_ms = Some(now_ms);
     Ok(next)

@@ -88,9 +88,16 @@ mod tests {
         stream.freshness_ms.set(40);
         telemetry.stream("000000000000", "orders-2").durable.add(99, 99);
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let admin = Admin::start(loopback, telemetry, Health::starting(), Default::default(), Default::default())
-            .await
-            .expect("a port");
+        let admin = Admin::start(
+            loopback,
+            telemetry,
+            Health::starting(),
+            Default::default(),
+            Default::default(),
+            Default::default(),
+        )
+        .await
+        .expect("a port");
         let read = Progress::read(admin.address(), "orders").await.expect("metrics");
         let expected = Progress { durable: 10, dropped: 2, failed: 1, delivered: 6, freshness_ms: 40 };
         assert_eq!(read, expected);

@@ -33,6 +33,7 @@ impl Host for Counting {
             Health::starting(),
             crate::admin::Door::default(),
             crate::admin::FailureDoor::default(),
+            crate::admin::RecopyDoor::default(),
         )
         .await?;
         Ok(Self { settings, admin })

@@ -11,7 +11,7 @@ use super::listing::Entry;
 use super::server::Limits;
 use super::store::{Attributes, Overwrite, Store, StoreError};
 use super::*;
-use crate::deliver::testing::{Peer, Reader, conformance, object, patterned};
+use crate::deliver::testing::{Peer, Reader, object, patterned, stores_objects_as_they_are};
 use crate::deliver::{Destination, Endpoint, Policy, S3, Settings, build};
 use crate::runtime::Random;
 
@@ -44,10 +44,10 @@ async fn started(folder: &Path) -> (Embedded, S3, Reader) {
 
 /// In parts, as an outside client would.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conforms_in_parts() {
+async fn stores_objects_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, s3, reader) = started(folder.path()).await;
-    conformance(&s3, &reader).await.unwrap();
+    stores_objects_as_they_are(&s3, &reader).await.unwrap();
     assert_eq!(reader.unfinished().await, Some(0));
     assert!(!folder.path().join("bucket-missing").exists());
 }

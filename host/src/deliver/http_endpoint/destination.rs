@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use serde_json::Value;
 
 use super::request::{MOST_RECORD_BYTES, Part, Plan, body, common_attributes, plan, single};
 use super::response::{INVALID_RESPONSE, Verdict as Judgement, judge, judge_single};
@@ -150,6 +151,11 @@ impl Destination<Documents> for HttpEndpointDestination {
         }
         receipt.refused.sort_by_key(|refused| refused.at);
         Ok(receipt)
+    }
+
+    fn names_of(&self, documents: &Documents, at: usize) -> Vec<(&'static str, Value)> {
+        let rows = &documents.rows;
+        vec![("subsequenceNumber", rows.ordinals[at].into()), ("dataId", rows.place(at).into())]
     }
 }
 

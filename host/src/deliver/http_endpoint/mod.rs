@@ -9,6 +9,9 @@
 mod destination;
 mod request;
 mod response;
+
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::index::{Names, legal_index};
@@ -291,7 +292,7 @@ pub(super) fn index<'a>(shape: &'a Shape, rows: &'a Rows, item: &Item) -> Cow<'a
 }
 
 /// What names row `at`: index, type and id, as far as they are known before it is sent.
-pub(super) fn names(shape: &Shape, rows: &Rows, at: usize) -> Vec<(&'static str, String)> {
+pub(super) fn names(shape: &Shape, rows: &Rows, at: usize) -> Vec<(&'static str, Value)> {
     let naming = match (rows.value("$document-id", at), &shape.id_prefix) {
         (Some(_), _) => Naming::Given,
         (None, Some(_)) => Naming::Ours,
@@ -301,14 +302,14 @@ pub(super) fn names(shape: &Shape, rows: &Rows, at: usize) -> Vec<(&'static str,
     let [id_name, index_name] =
         if shape.is_serverless { ["osDocumentId", "osIndexName"] } else { ["esDocumentId", "esIndexName"] };
     let mut names = Vec::with_capacity(3);
-    names.extend(id(shape, rows, &item).map(|id| (id_name, id.into_owned())));
-    names.push((index_name, index(shape, rows, &item).into_owned()));
+    names.extend(id(shape, rows, &item).map(|id| (id_name, id.into_owned().into())));
+    names.push((index_name, index(shape, rows, &item).into_owned().into()));
     if !shape.is_serverless && !shape.type_name.is_empty() {
-        names.push(("esTypeName", shape.type_name.clone()));
+        names.push(("esTypeName", shape.type_name.clone().into()));
     }
     // Members of ours: without them a replay could not do what was to be done.
     for (column, name) in [("$operation", "operation"), ("$routing", "routing")] {
-        names.extend(rows.value(column, at).map(|value| (name, value.to_owned())));
+        names.extend(rows.value(column, at).map(|value| (name, value.into())));
     }
     names
 }

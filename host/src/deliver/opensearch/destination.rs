@@ -179,7 +179,7 @@ impl Destination<Documents> for OpenSearchDestination {
         attempt.run().await
     }
 
-    fn names_of(&self, documents: &Documents, at: usize) -> Vec<(&'static str, String)> {
+    fn names_of(&self, documents: &Documents, at: usize) -> Vec<(&'static str, Value)> {
         bulk::names(&self.shape, &documents.rows, at)
     }
 }

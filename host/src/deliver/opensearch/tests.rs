@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod conformance;
 mod logins;
 mod scripted;
 

@@ -165,7 +165,7 @@ fn remedy(code: &str) -> &'static str {
         "Redshift.IncorrectOrMissingRegion" => "add REGION 'the staging bucket's region' to CopyOptions",
         "Redshift.IncorrectCopyOptions" | "Redshift.SyntaxError" => "correct CopyOptions",
         "Redshift.InsufficientPrivilege" => {
-            "the user needs INSERT on the table, and CREATE in its schema or all rights on hydrant_ledger there"
+            "the user needs INSERT on the table, and CREATE in its schema or all rights on the stream's hydrant_ledger_… there"
         }
         TABLE_NOT_FOUND => "create it",
         _ => "",

@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 
 use super::classify::Failed;
 use super::load::Loader;
-use super::login::Vault;
 use super::manifest::{Entry, skipped_key};
 use super::settings::{SetUpError, Settings};
 use crate::deliver::client::Client;
 use crate::deliver::destination::{DeliveryError, Destination, Receipt};
+use crate::deliver::secrets::Secrets;
 use crate::record::{Object, Partition, Seal};
 use crate::runtime::Clock;
 
@@ -51,7 +51,7 @@ struct Waiting {
 
 impl RedshiftDestination {
     /// A destination for one stream. `staging` stores objects and manifests in S3, `egress` connects to the cluster,
-    /// `vault` holds the login of a stream that names a secret.
+    /// `secrets` has the login of a stream that names one.
     ///
     /// # Errors
     /// A text of the settings that is no part of a statement, or certificates that cannot be trusted.
@@ -59,11 +59,11 @@ impl RedshiftDestination {
         settings: Settings,
         staging: Arc<dyn Destination>,
         egress: Client,
-        vault: Option<Arc<dyn Vault>>,
+        secrets: Secrets,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetUpError> {
         let zone = settings.check()?;
-        let loader = Loader::new(settings, staging, egress, vault, clock)?;
+        let loader = Loader::new(settings, staging, egress, secrets, clock)?;
         let shared = Shared { loader, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() };
         Ok(Self { shared: Arc::new(shared), zone })
     }
@@ -187,7 +187,13 @@ mod tests {
 
     fn destination(settings: Settings) -> Result<RedshiftDestination, SetUpError> {
         let egress = Client::new(Egress::default()).unwrap();
-        RedshiftDestination::new(settings, Arc::new(Memory::new("b")), egress, None, Arc::new(ManualClock::at(0)))
+        RedshiftDestination::new(
+            settings,
+            Arc::new(Memory::new("b")),
+            egress,
+            Secrets::new(None),
+            Arc::new(ManualClock::at(0)),
+        )
     }
 
     /// A manifest has at most a thousand entries; what is given up while it waits is in none.

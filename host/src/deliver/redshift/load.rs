@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rustls::ClientConfig;
 
 use super::classify::{Failed, TABLE_NOT_FOUND};
-use super::login::{Vault, user};
+use super::login::credential;
 use super::manifest::{Entry, body, identity, working_key};
 use super::session::Session;
 use super::settings::{SetUpError, Settings};
@@ -15,11 +15,13 @@ use super::tls;
 use crate::definition::Redshift;
 use crate::deliver::client::Client;
 use crate::deliver::destination::Destination;
+use crate::deliver::secrets::Secrets;
 use crate::record::{Object, Partition, Seal};
 use crate::runtime::Clock;
 
-/// Table of the batches that were loaded, beside the table they are loaded into.
-const LEDGER: &str = "hydrant_ledger";
+/// What the name of a stream's ledger begins with: the table of its batches that were loaded, beside the table they are
+/// loaded into. One for each stream, because whoever asks holds it until the COPY is over: Redshift locks whole tables.
+const LEDGER: &str = "hydrant_ledger_";
 
 /// Loads objects that are staged.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(super) struct Loader {
     pub(super) settings: Settings,
     pub(super) staging: Arc<dyn Destination>,
     egress: Client,
-    vault: Option<Arc<dyn Vault>>,
+    secrets: Secrets,
     clock: Arc<dyn Clock>,
     tls: Arc<ClientConfig>,
     /// The ledger's name, with the schema of the table.
@@ -40,22 +42,35 @@ impl Loader {
         settings: Settings,
         staging: Arc<dyn Destination>,
         egress: Client,
-        vault: Option<Arc<dyn Vault>>,
+        secrets: Secrets,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetUpError> {
         let tls = tls::config(settings.ca_pem.as_deref())?;
-        let ledger = Redshift::beside(&settings.redshift.table, LEDGER)?;
-        Ok(Self { settings, staging, egress, vault, clock, tls, ledger })
+        let ledger = Redshift::beside(&settings.redshift.table, &ledger_of(&settings.stream_name))?;
+        Ok(Self { settings, staging, egress, secrets, clock, tls, ledger })
     }
 
     /// Loads those of `entries` that were not loaded before, all or none; how many these were. No more than
     /// [`MOST_ENTRIES`](super::destination::MOST_ENTRIES).
     pub(super) async fn load(&self, entries: &[Entry]) -> Result<usize, Failed> {
-        let user = user(&self.settings.redshift.login, self.vault.as_deref()).await?;
+        let user = credential(&self.settings.redshift.login, &self.secrets).await?;
         let session = Session::open(&self.settings, &self.egress, &self.tls, &user).await?;
         let loaded = self.transact(&session, entries).await;
         session.close().await;
         loaded
+    }
+
+    /// How many of `entries`, each of another batch, were not loaded before. Changes nothing, and makes no ledger.
+    pub(super) async fn missing(&self, entries: &[Entry]) -> Result<usize, Failed> {
+        let user = credential(&self.settings.redshift.login, &self.secrets).await?;
+        let session = Session::open(&self.settings, &self.egress, &self.tls, &user).await?;
+        let asked = session.texts("ask the ledger", &self.question(entries)).await;
+        session.close().await;
+        let known: HashSet<String> = match asked {
+            Err(failed) if failed.code == TABLE_NOT_FOUND => HashSet::new(),
+            asked => asked?.into_iter().collect(),
+        };
+        Ok(entries.iter().filter(|entry| !known.contains(&entry.batch.to_string())).count())
     }
 
     /// After a failure the end of the session is the end of the transaction.
@@ -94,7 +109,7 @@ impl Loader {
              stream varchar(64) NOT NULL, loaded_at timestamp NOT NULL)"
         );
         match session.run(&format!("create the table {ledger}"), &create).await {
-            // Another stream may have been faster; servers fail one of two that create the same table at once.
+            // Another host may have been faster; servers fail one of two that create the same table at once.
             Err(failed) => session.run(what, &look).await.map_err(|_| failed),
             made => made,
         }
@@ -153,8 +168,27 @@ impl Loader {
     }
 }
 
+/// Name of a stream's ledger, legal without quotes. Streams whose names differ in case or punctuation alone share one,
+/// and load one after the other.
+fn ledger_of(stream: &str) -> String {
+    let legal = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+    LEDGER.chars().chain(stream.chars().map(legal)).collect()
+}
+
 /// A text in a statement. What the two servers read differently, a backslash, is refused by
 /// [`Settings::check`] and in no name that is made here.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ledgers_have_plain_names() {
+        assert_eq!(ledger_of("Orders.2026-eu_1"), "hydrant_ledger_orders_2026_eu_1");
+        let named = |table: &str| Redshift::beside(table, &ledger_of("orders"));
+        assert_eq!(named("shop.sales.orders").unwrap(), "shop.sales.hydrant_ledger_orders");
+    }
 }

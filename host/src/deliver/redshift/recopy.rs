@@ -3,6 +3,8 @@
 //! Manifests that Firehose itself wrote are read, too: the uuid in an object's name is the batch. Manifests stay where
 //! they are; the ledger is what says that one was loaded.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -19,11 +21,20 @@ pub(in crate::deliver) const TOO_LARGE: &str = "S3.ObjectTooLarge";
 
 /// A look into buckets.
 #[async_trait]
-pub trait Shelf: Send + Sync {
+pub trait Shelf: Send + Sync + Debug {
     /// Some keys that begin with `prefix` and come after `after`, rising; none when there are no more.
     async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<Vec<String>, DeliveryError>;
     /// The bytes under `key`, an error when there are more than `most_bytes`.
     async fn read(&self, bucket: &str, key: &str, most_bytes: usize) -> Result<Bytes, DeliveryError>;
+}
+
+/// What a run over manifests is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To load what is not loaded.
+    Load,
+    /// To see what is not loaded, and to change nothing.
+    Look,
 }
 
 /// What became of one manifest.
@@ -33,7 +44,8 @@ pub struct Recopied {
     pub key: String,
     /// Objects in it.
     pub entries: usize,
-    /// How many of them were loaded now, the others having been loaded before; or why not all of them could be.
+    /// How many of them were loaded now, or would be, the others having been loaded before; or why not all of them could
+    /// be.
     pub outcome: Result<usize, DeliveryError>,
 }
 
@@ -48,6 +60,17 @@ pub struct Tally {
     pub failed: u64,
 }
 
+impl Tally {
+    /// Counts one more manifest.
+    pub fn count(&mut self, one: &Recopied) {
+        match one.outcome {
+            Ok(0) => self.known += 1,
+            Ok(_) => self.loaded += 1,
+            Err(_) => self.failed += 1,
+        }
+    }
+}
+
 impl RedshiftDestination {
     /// Loads every skipped manifest whose key, after `errors/manifests/`, begins with `below` (`2026/11/`; empty means
     /// all) through the ledger, and tells of each. It can be run again, also while the stream delivers.
@@ -59,6 +82,7 @@ impl RedshiftDestination {
         &self,
         shelf: &dyn Shelf,
         below: &str,
+        purpose: Purpose,
         tell: &mut (dyn FnMut(&Recopied) + Send),
     ) -> Result<Tally, DeliveryError> {
         let staging = &self.shared.loader.settings.staging;
@@ -72,18 +96,20 @@ impl RedshiftDestination {
             for key in keys {
                 let folder = key.strip_prefix(&all).and_then(|rest| rest.rsplit_once('/')).map(|(folder, _)| folder);
                 let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
-                let told = self.recopy_one(shelf, key, &folder).await?;
-                match told.outcome {
-                    Ok(0) => tally.known += 1,
-                    Ok(_) => tally.loaded += 1,
-                    Err(_) => tally.failed += 1,
-                }
+                let told = self.recopy_one(shelf, key, &folder, purpose).await?;
+                tally.count(&told);
                 tell(&told);
             }
         }
     }
 
-    async fn recopy_one(&self, shelf: &dyn Shelf, key: String, folder: &str) -> Result<Recopied, DeliveryError> {
+    async fn recopy_one(
+        &self,
+        shelf: &dyn Shelf,
+        key: String,
+        folder: &str,
+        purpose: Purpose,
+    ) -> Result<Recopied, DeliveryError> {
         let bytes = match shelf.read(&self.shared.loader.settings.staging.bucket, &key, MOST_MANIFEST_BYTES).await {
             Ok(bytes) => bytes,
             Err(error) if error.code == TOO_LARGE => return Ok(Recopied { key, entries: 0, outcome: Err(error) }),
@@ -96,7 +122,7 @@ impl RedshiftDestination {
                 return Ok(Recopied { key, entries: 0, outcome: Err(self.error(failed)) });
             }
         };
-        let outcome = match self.load_all(&entries).await {
+        let outcome = match self.load_all(&entries, purpose).await {
             Ok(loaded) => Ok(loaded),
             Err(failed) if failed.may_be_one_object() => Err(self.error(failed)),
             Err(failed) => return Err(self.error(failed)),
@@ -105,11 +131,16 @@ impl RedshiftDestination {
     }
 
     /// A long manifest is loaded in parts.
-    async fn load_all(&self, entries: &[Entry]) -> Result<usize, Failed> {
+    async fn load_all(&self, entries: &[Entry], purpose: Purpose) -> Result<usize, Failed> {
         let mut loaded = 0;
         for part in entries.chunks(MOST_ENTRIES) {
-            let _turn = self.shared.turn.lock().await;
-            loaded += self.shared.loader.load(part).await?;
+            loaded += match purpose {
+                Purpose::Look => self.shared.loader.missing(part).await?,
+                Purpose::Load => {
+                    let _turn = self.shared.turn.lock().await;
+                    self.shared.loader.load(part).await?
+                }
+            };
         }
         Ok(loaded)
     }

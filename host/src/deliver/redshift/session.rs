@@ -9,10 +9,10 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
 use super::classify::Failed;
-use super::login::User;
 use super::settings::Settings;
 use super::tls::Handshake;
 use crate::deliver::client::Client as Egress;
+use crate::deliver::secrets::Credential;
 
 /// The cluster is asked to end a statement after the limit; its answer may take a little longer.
 const GRACE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ impl Session {
         settings: &Settings,
         egress: &Egress,
         tls: &Arc<ClientConfig>,
-        user: &User,
+        user: &Credential,
     ) -> Result<Self, Failed> {
         let (host, port) = (&settings.redshift.host, settings.redshift.port);
         let server = format!("{host}:{port}");
@@ -43,7 +43,7 @@ impl Session {
             let socket =
                 egress.connect(host, port, limit).await.map_err(|error| Failed::unreachable(&server, &error))?;
             let mut config = Config::new();
-            config.user(&user.name).password(user.password.expose()).dbname(&settings.redshift.database);
+            config.user(&user.user).password(user.secret.expose()).dbname(&settings.redshift.database);
             config.application_name("hydrant");
             config.ssl_mode(if settings.plaintext { SslMode::Prefer } else { SslMode::Require });
             let handshake = Handshake { config: Arc::clone(tls), host: host.clone() };

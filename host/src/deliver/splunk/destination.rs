@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Request, Response};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -145,6 +146,10 @@ impl Destination<Documents> for SplunkDestination {
         let id = accepted(answer.status(), answer.body()).map_err(|meaning| described(meaning, &answer))?;
         self.until_indexed(id, &authorization).await?;
         Ok(Receipt::default())
+    }
+
+    fn names_of(&self, documents: &Documents, at: usize) -> Vec<(&'static str, Value)> {
+        vec![("EventId", documents.rows.place(at).into())]
     }
 }
 

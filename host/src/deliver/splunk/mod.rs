@@ -7,6 +7,9 @@
 
 mod answer;
 mod destination;
+
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;
 

@@ -13,8 +13,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
-use super::conformance::{Peer, Stored};
+use super::objects::{Peer, Stored};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +52,7 @@ pub struct Fake {
     address: SocketAddr,
     bucket: String,
     state: Arc<Mutex<State>>,
+    stalled: Arc<Notify>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -77,9 +79,9 @@ impl Fake {
     pub async fn start(bucket: &str) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let state: Arc<Mutex<State>> = Arc::default();
-        let serving = tokio::spawn(serve(listener, bucket.to_owned(), Arc::clone(&state)));
-        Ok(Self { address, bucket: bucket.to_owned(), state, serving })
+        let (state, stalled): (Arc<Mutex<State>>, Arc<Notify>) = (Arc::default(), Arc::default());
+        let serving = tokio::spawn(serve(listener, bucket.to_owned(), Arc::clone(&state), Arc::clone(&stalled)));
+        Ok(Self { address, bucket: bucket.to_owned(), state, stalled, serving })
     }
 
     /// For an endpoint setting.
@@ -90,6 +92,16 @@ impl Fake {
     /// The next `count` requests of this kind go wrong. Later scripts wait for earlier ones.
     pub fn script(&self, operation: Operation, count: usize, fault: Fault) {
         lock(&self.state).faults.push((operation, count, fault));
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn mend(&self) {
+        lock(&self.state).faults.clear();
+    }
+
+    /// Resolves once a request stalls; each that does resolves it once.
+    pub async fn stalling(&self) {
+        self.stalled.notified().await;
     }
 
     /// Requests of this kind so far.
@@ -139,12 +151,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(listener: TcpListener, bucket: String, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, bucket: String, state: Arc<Mutex<State>>, stalled: Arc<Notify>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
-        let (bucket, state) = (bucket.clone(), Arc::clone(&state));
+        let (bucket, state, stalled) = (bucket.clone(), Arc::clone(&state), Arc::clone(&stalled));
         connections.spawn(async move {
-            let service = service_fn(|request| handle(request, &bucket, &state));
+            let service = service_fn(|request| handle(request, &bucket, &state, &stalled));
             // An error here is a connection cut on purpose, or by the client.
             let _cut = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
@@ -159,6 +171,7 @@ async fn handle(
     request: Request<Incoming>,
     bucket: &str,
     state: &Mutex<State>,
+    stalled: &Notify,
 ) -> Result<Response<Full<Bytes>>, CutOnCommand> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| CutOnCommand)?.to_bytes();
@@ -187,7 +200,10 @@ async fn handle(
             drop(act());
             Err(CutOnCommand)
         }
-        Some(Fault::Stall) => std::future::pending().await,
+        Some(Fault::Stall) => {
+            stalled.notify_one();
+            std::future::pending().await
+        }
     }
 }
 

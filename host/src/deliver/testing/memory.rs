@@ -1,12 +1,13 @@
 //! A destination in memory that fails on command.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
-use super::conformance::{Peer, Stored};
+use super::objects::{Peer, Stored};
 use crate::deliver::{DeliveryError, Destination, Look, Receipt, Stored as Listed, Verdict};
 use crate::record::Object;
 
@@ -15,18 +16,48 @@ use crate::record::Object;
 pub struct Memory {
     bucket: String,
     objects: Mutex<BTreeMap<String, Stored>>,
-    failures: Mutex<(usize, Verdict)>,
+    fault: Mutex<Option<(usize, Fault)>>,
+    hanging: Notify,
+}
+
+/// How a delivery goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Fail(Verdict),
+    /// The object is stored first.
+    FailAfter,
+    Hang,
 }
 
 impl Memory {
     /// An empty destination that knows one bucket.
     pub fn new(bucket: &str) -> Self {
-        Self { bucket: bucket.to_owned(), objects: Mutex::default(), failures: Mutex::new((0, Verdict::Retry(None))) }
+        Self { bucket: bucket.to_owned(), objects: Mutex::default(), fault: Mutex::default(), hanging: Notify::new() }
     }
 
     /// Fails this many deliveries from now on.
     pub fn fail_next(&self, count: usize, verdict: Verdict) {
-        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = (count, verdict);
+        *self.fault() = Some((count, Fault::Fail(verdict)));
+    }
+
+    /// Stores what the next delivery brings, and fails it all the same.
+    pub fn lose_next_answer(&self) {
+        *self.fault() = Some((1, Fault::FailAfter));
+    }
+
+    /// Never answers the next delivery.
+    pub fn hang_next(&self) {
+        *self.fault() = Some((1, Fault::Hang));
+    }
+
+    /// Ends all that.
+    pub fn mend(&self) {
+        *self.fault() = None;
+    }
+
+    /// Resolves once a delivery hangs; each that does resolves it once.
+    pub async fn hanging(&self) {
+        self.hanging.notified().await;
     }
 
     /// Stores something that nobody delivered.
@@ -41,6 +72,17 @@ impl Memory {
         objects.iter().map(|(key, stored)| (key.clone(), stored.body.clone())).collect()
     }
 
+    fn fault(&self) -> MutexGuard<'_, Option<(usize, Fault)>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_fault(&self) -> Option<Fault> {
+        let mut fault = self.fault();
+        let (left, fault) = fault.as_mut().filter(|(left, _)| *left > 0)?;
+        *left -= 1;
+        Some(*fault)
+    }
+
     fn failure(&self, code: &'static str, verdict: Verdict) -> DeliveryError {
         DeliveryError { verdict, code, text: format!("{code} on command"), source: None }
     }
@@ -49,12 +91,14 @@ impl Memory {
 #[async_trait]
 impl Destination for Memory {
     async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
-        {
-            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            if failures.0 > 0 {
-                failures.0 -= 1;
-                return Err(self.failure("Test.Failed", failures.1));
+        let fault = self.take_fault();
+        match fault {
+            Some(Fault::Fail(verdict)) => return Err(self.failure("Test.Failed", verdict)),
+            Some(Fault::Hang) => {
+                self.hanging.notify_one();
+                std::future::pending::<()>().await;
             }
+            Some(Fault::FailAfter) | None => {}
         }
         if object.seal.bucket != self.bucket {
             return Err(self.failure("S3.NoSuchBucket", Verdict::Retry(None)));
@@ -66,7 +110,10 @@ impl Destination for Memory {
             batch: Some(object.seal.id.to_string()),
         };
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(object.seal.key.clone(), stored);
-        Ok(Receipt::default())
+        match fault {
+            Some(_) => Err(self.failure("Test.Failed", Verdict::Retry(None))),
+            None => Ok(Receipt::default()),
+        }
     }
 }
 
@@ -115,12 +162,69 @@ impl Peer for Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::deliver::testing::conformance;
+    use crate::deliver::testing::{
+        Bench, DoesNotApply, Expected, Trouble, conformance, counted, lines, stores_objects_as_they_are,
+    };
 
     #[tokio::test]
-    async fn conforms() {
+    async fn stores_objects() {
         let memory = Memory::new("b");
-        conformance(&memory, &memory).await.unwrap();
+        stores_objects_as_they_are(&memory, &memory).await.unwrap();
+    }
+
+    struct Desk(Arc<Memory>);
+
+    #[async_trait(?Send)]
+    impl Bench for Desk {
+        type Batch = Object;
+
+        fn open(&self) -> Arc<dyn Destination> {
+            Arc::clone(&self.0) as Arc<dyn Destination>
+        }
+
+        fn batch(&self, number: u32) -> Object {
+            lines("b", number)
+        }
+
+        async fn misbehave(&self, trouble: Trouble, _number: u32) -> Result<Expected, DoesNotApply> {
+            match trouble {
+                Trouble::FailBefore => self.0.fail_next(1, Verdict::Retry(None)),
+                Trouble::CutAfter => self.0.lose_next_answer(),
+                Trouble::RefuseAll => self.0.fail_next(usize::MAX, Verdict::Reject),
+                Trouble::Hang => self.0.hang_next(),
+                Trouble::RefuseOne(_) | Trouble::PutOffOne(_) => {
+                    return Err(DoesNotApply { because: "an object is stored whole or not at all" });
+                }
+                Trouble::RefuseLogin => return Err(DoesNotApply { because: "nobody logs in to memory" }),
+            }
+            Ok(match trouble {
+                Trouble::RefuseAll => Expected::Reject("Test.Failed"),
+                Trouble::Hang => Expected::NoAnswer,
+                _ => Expected::Retry("Test.Failed"),
+            })
+        }
+
+        async fn mend(&self) {
+            self.0.mend();
+        }
+
+        async fn hanging(&self) {
+            self.0.hanging().await;
+        }
+
+        async fn stored(&self, number: u32) -> Vec<usize> {
+            let bodies = self.0.bodies();
+            counted(number, bodies.values().flat_map(|body| body.split_inclusive(|byte| *byte == b'\n')))
+        }
+    }
+
+    #[tokio::test]
+    async fn conformance_of_memory() {
+        let report = conformance(&Desk(Arc::new(Memory::new("b")))).await.unwrap();
+        let expected = [Trouble::RefuseOne(1), Trouble::PutOffOne(1), Trouble::RefuseLogin];
+        assert_eq!(report.left_out(), expected);
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
-use super::conformance::{Peer, Stored};
+use super::objects::{Peer, Stored};
 use crate::deliver::Settings;
 use crate::deliver::s3::connect;
 

@@ -279,7 +279,7 @@ fn rejected_records_are_written_in_firehoses_envelope() {
 fn what_a_destination_refused_names_itself() {
     let one = Rejected {
         output: ErrorOutput::OpenSearchFailed,
-        names: vec![("esDocumentId", "7.0".to_owned()), ("esIndexName", "a\"b".to_owned())],
+        names: vec![("esDocumentId", "7.0".into()), ("esIndexName", "a\"b".into())],
         ..rejected(5, b"{}", "no", None)
     };
     let object = encode(sealed(Content::Rejected(vec![one.clone()])), &definition(Compression::Gzip)).unwrap();
@@ -302,6 +302,38 @@ fn what_a_destination_refused_names_itself() {
     );
     assert_eq!((line["rawData"].as_str(), line["esIndexName"].as_str()), (Some("e30="), Some("a\"b")));
     assert_eq!(line["sequence"], one.sequence);
+}
+
+/// Members, their order and their types are those of the lines that AWS's documentation prints, up to our own behind
+/// them. A line of an HTTP endpoint has a number among its names.
+#[test]
+fn splunk_and_http_endpoints_name_a_record_behind_its_bytes() {
+    let line = |output, code: &'static str, names| {
+        let one = Rejected { output, names, code: code.into(), ..rejected(5, b"sample raw data", "no", None) };
+        let object = encode(sealed(Content::Rejected(vec![one])), &definition(Compression::Gzip)).unwrap();
+        String::from_utf8(object.body.to_vec()).unwrap()
+    };
+    let splunk = line(ErrorOutput::SplunkFailed, "Splunk.AckTimeout", vec![("EventId", "5.0".into())]);
+    assert_eq!(
+        splunk,
+        concat!(
+            r#"{"attemptsMade":1,"arrivalTimestamp":1789014240448,"errorCode":"Splunk.AckTimeout","errorMessage":"no","#,
+            r#""attemptEndingTimestamp":1535365860000,"rawData":"c2FtcGxlIHJhdyBkYXRh","EventId":"5.0","#,
+            r#""stream":"orders","sequence":5}"#,
+            "\n"
+        )
+    );
+    let names = vec![("subsequenceNumber", 0.into()), ("dataId", "5.0".into())];
+    let http = line(ErrorOutput::HttpEndpointFailed, "HttpEndpoint.DestinationException", names);
+    assert_eq!(
+        http,
+        concat!(
+            r#"{"attemptsMade":1,"arrivalTimestamp":1789014240448,"errorCode":"HttpEndpoint.DestinationException","#,
+            r#""errorMessage":"no","attemptEndingTimestamp":1535365860000,"rawData":"c2FtcGxlIHJhdyBkYXRh","#,
+            r#""subsequenceNumber":0,"dataId":"5.0","stream":"orders","sequence":5}"#,
+            "\n"
+        )
+    );
 }
 
 fn conversion(output: Serializer) -> Conversion {

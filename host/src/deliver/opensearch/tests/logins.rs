@@ -37,7 +37,7 @@ impl ProvideCredentials for Issuer {
     }
 }
 
-fn signing(most: u64) -> (Signing, Arc<ManualClock>) {
+pub(super) fn signing(most: u64) -> (Signing, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW_MS));
     let issuer = Issuer { clock: Arc::clone(&clock), issued: AtomicU64::new(0), most };
     let provider = SharedCredentialsProvider::new(issuer);
@@ -45,7 +45,7 @@ fn signing(most: u64) -> (Signing, Arc<ManualClock>) {
     (Signing { provider, region: "eu-west-1".to_owned(), clock: shared }, clock)
 }
 
-fn signed(signing: &Signing, service: Service) -> Authentication {
+pub(super) fn signed(signing: &Signing, service: Service) -> Authentication {
     Authentication::Sigv4(Arc::new(Signer::new(signing.clone(), service, "us-east-1")))
 }
 

@@ -5,14 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use crate::deliver::testing::{self, Web};
 
 /// What one request is answered with.
 pub(super) enum Reply {
@@ -53,39 +49,20 @@ impl Seen {
 pub(super) struct Scripted {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
-    serving: tokio::task::JoinHandle<()>,
+    _web: Web,
 }
 
 impl Scripted {
     pub(super) async fn start(script: Vec<Reply>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let script = Arc::new(Mutex::new(VecDeque::from(script)));
-        let shared = Arc::clone(&seen);
-        let serving = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                let (seen, script) = (Arc::clone(&shared), Arc::clone(&script));
-                connections.spawn(async move {
-                    let service = service_fn(|request| handle(request, &seen, &script));
-                    // An error here is a connection cut on purpose, or by the client.
-                    let _cut = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
-        });
-        Self { url, seen, serving }
+        let (script, shared) = (Mutex::new(VecDeque::from(script)), Arc::clone(&seen));
+        let web = Web::start(move |request| handle(request, &shared, &script)).await.unwrap();
+        Self { url: web.url(), seen, _web: web }
     }
 
     /// Requests so far, which are forgotten.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }
 
@@ -105,32 +82,23 @@ pub(super) fn item(action: &Value, status: u16, error: Option<Value>) -> Value {
     json!({ name.as_str(): outcome })
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("cut on command")]
-struct CutOnCommand;
-
-async fn handle(
-    request: Request<Incoming>,
-    seen: &Mutex<Vec<Seen>>,
-    script: &Mutex<VecDeque<Reply>>,
-) -> Result<Response<Full<Bytes>>, CutOnCommand> {
+fn handle(request: Request<Bytes>, seen: &Mutex<Vec<Seen>>, script: &Mutex<VecDeque<Reply>>) -> testing::Reply {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| CutOnCommand)?.to_bytes();
     let request =
         Seen { path: head.uri.path().to_owned(), headers: head.headers, body: String::from_utf8(body.into()).unwrap() };
     let reply = script.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Reply::Items(stored));
     let answer = match reply {
-        Reply::Answer(status, body) => Response::builder().status(status).body(Full::new(body.into())),
+        Reply::Answer(status, body) => Response::builder().status(status).body(body.into()),
         Reply::With(status, name, value) => {
-            Response::builder().status(status).header(name, value).body(Full::default())
+            Response::builder().status(status).header(name, value).body(Bytes::default())
         }
         Reply::Items(make) => {
             let items: Vec<Value> = request.actions().iter().enumerate().map(|(at, action)| make(at, action)).collect();
             let body = json!({ "took": 1, "errors": false, "items": items }).to_string();
-            Response::builder().body(Full::new(body.into()))
+            Response::builder().body(body.into())
         }
-        Reply::Cut => return Err(CutOnCommand),
+        Reply::Cut => return testing::Reply::Cut,
     };
     seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-    Ok(answer.unwrap())
+    testing::Reply::Answer(answer.unwrap())
 }
