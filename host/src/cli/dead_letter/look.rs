@@ -7,7 +7,8 @@ use super::super::{Console, Failure};
 use super::arguments::{List, Show};
 use super::foreign::{Buckets, Opened};
 use super::host::question;
-use crate::dead_letter::{MANIFESTS, Reading, Summary};
+use crate::dead_letter::{Filter, MANIFESTS, Reading, Stage, Summary};
+use crate::deliver::Stored;
 use crate::pipeline::{Cursor, Found, Page, Shown, Wish};
 
 /// Lists objects.
@@ -87,31 +88,38 @@ async fn list_foreign(bucket: &Opened, asked: &List) -> Result<Found, Failure> {
             found.next = Some(Cursor::default());
             break;
         }
-        let mut summary = Summary::new(&object, stage);
-        let mut reading = Reading::start(bucket.look.clone(), &bucket.bucket, &object, 0);
-        while stage != MANIFESTS {
-            match reading.next().await {
-                Ok(None) => break,
-                Ok(Some(lines)) => {
-                    for line in lines {
-                        match line.failure {
-                            Ok(failure) if filter.takes(&failure, &object) => summary.add(&failure, false),
-                            Ok(_) => {}
-                            Err(_) => summary.unreadable += 1,
-                        }
-                    }
-                }
-                Err(error) => {
-                    summary.error = Some(format!("{:#}", anyhow::Error::from(error)));
-                    break;
-                }
-            }
-        }
+        let summary = count_foreign(bucket, &object, stage, &filter).await;
         if summary.records > 0 || summary.unreadable > 0 || summary.error.is_some() || stage == MANIFESTS {
             found.objects.push(summary);
         }
     }
     Ok(found)
+}
+
+async fn count_foreign(bucket: &Opened, object: &Stored, stage: Stage, filter: &Filter) -> Summary {
+    let mut summary = Summary::new(object, stage);
+    if stage == MANIFESTS {
+        return summary;
+    }
+    let mut reading = Reading::start(bucket.look.clone(), &bucket.bucket, object, 0);
+    loop {
+        match reading.next().await {
+            Ok(None) => return summary,
+            Ok(Some(lines)) => {
+                for line in lines {
+                    match line.failure {
+                        Ok(failure) if filter.takes(&failure, object) => summary.add(&failure, false),
+                        Ok(_) => {}
+                        Err(_) => summary.unreadable += 1,
+                    }
+                }
+            }
+            Err(error) => {
+                summary.error = Some(format!("{:#}", anyhow::Error::from(error)));
+                return summary;
+            }
+        }
+    }
 }
 
 /// Shows lines of an object, or the bytes of one record.

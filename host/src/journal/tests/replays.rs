@@ -110,12 +110,16 @@ fn what_was_put_again_outlives_its_segments() {
     let mut log = created(&disk);
     one(&mut log, replay_of(STREAM, &texts(2, 20), [0, 1], Course::Process)).unwrap();
     one(&mut log, Action::Create(Box::new(definition("lively", 1)))).unwrap();
+    one(&mut log, Action::Create(Box::new(definition("held", 1)))).unwrap();
     one(&mut log, with_names(5..7, &texts(2, 9))).unwrap();
-    for round in 0..40 {
+    for round in 0..60 {
+        // Keeps segments alive, so that there are old ones to clean.
+        let held = Action::Append { stream: StreamId(3), records: records(&texts(1, 20)), arrived_ms: 3 };
+        one(&mut log, held).unwrap();
         let records = records(&texts(1, 6_000));
         let next = one(&mut log, Action::Append { stream: StreamId(2), records, arrived_ms: 3 }).unwrap() + 1;
         one(&mut log, Action::Checkpoint(StreamId(2), next)).unwrap();
-        if round == 20 {
+        if round == 30 {
             one(&mut log, Action::Checkpoint(STREAM, 2)).unwrap();
         }
         settle(&mut log);
