@@ -79,6 +79,7 @@ impl Cluster {
                 return Ok(());
             }
             let text = String::from_utf8(text).unwrap();
+            let text = text.trim_end_matches('\0');
             let trouble = self.tables().trouble;
             match text.split(' ').next().unwrap() {
                 "SELECT" => {
@@ -100,7 +101,7 @@ impl Cluster {
                         self.hanging.notify_one();
                         self.flows.subscribe().wait_for(|flows| *flows).await.map_err(io::Error::other)?;
                     }
-                    objects = self.staged(&text);
+                    objects = self.staged(text);
                 }
                 "INSERT" => batches = text.split('\'').filter(|part| part.len() == 36).map(str::to_owned).collect(),
                 "COMMIT" => {
