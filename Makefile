@@ -104,7 +104,7 @@ bench-plugins: plugins toolchains ## What a record costs in each language, how l
 	"$(TARGET)/release/hydrant-bench" --only crowd
 	python3 plugins/bench.py "$(TARGET)/release/hydrant" "$(TOOLCHAINS)" "$(GUESTS)"
 
-crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allows, each followed by the conservation check
+crash: plugins ## CYCLES=n kills, and POWER_CYCLES=n power cuts where root allows, for every kind of destination, then the conservation check
 	$(CARGO) build --quiet --locked --package hydrant --bin hydrant
 	HYDRANT_CRASH_CYCLES=$(CYCLES) HYDRANT_POWER_CYCLES=$(POWER_CYCLES) \
 		$(CARGO) test --locked --workspace --test suite -- --nocapture --test-threads 1 crash:: power_cut::

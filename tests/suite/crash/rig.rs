@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::destinations::{add_egress, make_bucket};
 use crate::streams;
 
-/// Partitions by a query, more of them than may be open at once; its records are kept as they came, too.
+/// Partitions by a query; its records are kept as they came, too.
 pub(super) const KEYED: &str = "keyed";
 /// Partitions by a plugin's key and by a query.
 pub(super) const LEVELS: &str = "levels";
@@ -36,7 +36,7 @@ pub(super) const TABLE: &str = "crash";
 const KEYING_PLUGIN: &str = "conformance";
 const ROLE: &str = "arn:aws:iam::000000000000:role/tests";
 const CLUSTER: &str = "shop.abc123.eu-west-1.redshift.example.com";
-/// Records in a row of a lane that share a group, and groups of a lane: with two lanes more than are open at once.
+/// Records in a row of a lane that share a group, and groups of a lane.
 const RUN: u64 = 8;
 const GROUPS: u64 = 40;
 /// No destination is given up in a test's time.
