@@ -15,6 +15,8 @@ pub(super) struct Extensions {
     pub(super) backup_delimiter: Option<String>,
     /// The key whose values are the records' own time.
     pub(super) event_key: Option<PartitionKey>,
+    /// The size hint is about objects as they are stored.
+    pub(super) sizes_compressed: bool,
 }
 
 /// Type of the processor.
@@ -26,8 +28,11 @@ pub(super) const BACKUP_DELIMITER: &str = "SourceBackupDelimiter";
 /// Timestamps of the prefix are the records' own.
 const EVENT_TIME: &str = "EventTime";
 
+/// The size hint is about objects as they are stored.
+const COMPRESSED_SIZE: &str = "CompressedSizeHint";
+
 /// All parameters, as refusals list them.
-const PARAMETERS: [&str; 2] = [BACKUP_DELIMITER, EVENT_TIME];
+const PARAMETERS: [&str; 3] = [BACKUP_DELIMITER, EVENT_TIME, COMPRESSED_SIZE];
 
 /// Reads the processor's parameters.
 ///
@@ -41,7 +46,17 @@ pub(super) fn settle(processor: &Value) -> Result<Extensions, Fault> {
     Ok(Extensions {
         backup_delimiter: parameter(processor, BACKUP_DELIMITER).map(unescaped),
         event_key: parameter(processor, EVENT_TIME).map(event_key).transpose()?,
+        sizes_compressed: match parameter(processor, COMPRESSED_SIZE) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(invalid_argument(format!("{COMPRESSED_SIZE} must be true or false."))),
+        },
     })
+}
+
+/// The refusal of what is about objects where the destination takes none, or takes them by its own rules.
+pub(super) fn compressed_size_only_with_s3() -> Fault {
+    invalid_argument(format!("{COMPRESSED_SIZE} can only be used when records are delivered to S3."))
 }
 
 /// The key that an expression names, written as in a prefix.

@@ -239,8 +239,9 @@ async fn rules_of_the_other_processors_have_their_messages() {
 #[tokio::test]
 async fn our_own_processor_takes_its_own_parameters_only() {
     for name in ["LambdaArn", "Delimiter", "OnPluginFailure"] {
-        let message =
-            format!("Processor type Hydrant has no parameter {name}; it has SourceBackupDelimiter, EventTime.");
+        let message = format!(
+            "Processor type Hydrant has no parameter {name}; it has SourceBackupDelimiter, EventTime, CompressedSizeHint."
+        );
         refuses_members(through(&[step("Hydrant", &[(name, "x")])]), &message).await;
     }
     let rig = Rig::new();
