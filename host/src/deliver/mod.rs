@@ -24,7 +24,7 @@ pub mod testing;
 
 pub use build::{BuildError, Delivery, build};
 pub use connect::{Outlets, identity};
-pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
+pub use destination::{Connector, DeliveryError, Destination, Leftovers, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use http_endpoint::HttpEndpointDestination;
 pub use retry::Policy;

@@ -5,6 +5,7 @@ mod client;
 mod multipart;
 mod settings;
 mod shelf;
+mod sweep;
 mod upload;
 
 #[cfg(test)]
