@@ -109,7 +109,7 @@ impl Host for App {
             connector: Arc::clone(&outlets) as Arc<dyn deliver::Connector>,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
-            active_partitions: ACTIVE_PARTITIONS,
+            active_partitions: usize::try_from(settings.partitions.active_count).unwrap_or(usize::MAX),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             telemetry: Arc::clone(&telemetry),
@@ -278,6 +278,7 @@ fn delivery_settings(settings: &Settings) -> anyhow::Result<deliver::Settings> {
         attempt_timeout: settings.s3.timeout,
         multipart_threshold_bytes: part_bytes.saturating_add(1),
         part_bytes,
+        bucket_owner_full_control: settings.s3.bucket_owner_full_control,
         ..deliver::Settings::new(endpoint, &settings.region)
     })
 }
@@ -378,9 +379,6 @@ const SPOOL: &str = "spool";
 
 /// Most bytes in the spool: what 500 partitions of 128 MiB may hold on average half full.
 const SPOOL_BYTES: u64 = 32 << 30;
-
-/// Partitions that a stream fills at once: Firehose's own quota.
-const ACTIVE_PARTITIONS: usize = 500;
 
 /// Streams per account: Firehose's own quota in its large regions.
 const STREAM_QUOTA: usize = 5_000;

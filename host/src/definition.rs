@@ -8,6 +8,7 @@ use crate::record::{ErrorOutput, Partition};
 
 mod event_time;
 mod redshift;
+#[doc(hidden)]
 pub mod testing;
 
 pub use event_time::{EventTime, instant_ms};
@@ -103,6 +104,16 @@ impl Definition {
         }
     }
 
+    /// What records of the destination are compressed with; of columns, what comes nearest to their pages.
+    pub fn object_compression(&self) -> Compression {
+        match self.conversion.as_ref().map(|conversion| &conversion.output) {
+            None => self.s3.compression,
+            Some(Serializer::Parquet { compression: ParquetCompression::Gzip, .. })
+            | Some(Serializer::Orc { compression: OrcCompression::Zlib, .. }) => Compression::Gzip,
+            Some(_) => Compression::Snappy,
+        }
+    }
+
     /// True when records of the destination are delivered one by one, not as objects.
     pub fn delivers_rows(&self) -> bool {
         matches!(self.target, Target::OpenSearch(_) | Target::HttpEndpoint(_) | Target::Splunk(_))
@@ -130,6 +141,9 @@ pub struct S3Destination {
     pub time_zone: String,
     /// KMS key for server-side encryption.
     pub kms_key_arn: Option<String>,
+    /// [`Self::buffer_bytes`] are those of the object as it is stored, not of its records: an extension of ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sizes_compressed: bool,
 }
 
 /// `CompressionFormat`.

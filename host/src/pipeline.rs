@@ -15,6 +15,7 @@ mod replay;
 mod runner;
 mod streams;
 mod swap;
+mod sweep;
 mod work;
 
 #[cfg(test)]
@@ -175,10 +176,12 @@ impl Pipeline {
                 ticks.tick().await;
             }
         });
+        let (context, streams) = (Arc::downgrade(&pipeline.context), Arc::downgrade(&pipeline.streams));
         for state in parts.recovered.streams {
             let draining = pipeline.draining.subscribe();
             pipeline.streams.start(&pipeline.context, state, parts.recovered.is_clean, &pipeline.telemetry, &draining);
         }
+        tokio::spawn(sweep::run(context, streams));
         pipeline
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hydrant::deliver::testing::{Peer, Reader, object, patterned, stores_objects_as_they_are};
-use hydrant::deliver::{Checksums, Credentials, Destination, Endpoint, Policy, S3, Settings};
+use hydrant::deliver::{Checksums, Credentials, Destination, Endpoint, Leftovers, Policy, S3, Settings};
 use hydrant::runtime::Random;
 use hydrant_tests::peers::{Proxy, S3Peer, s3proxy, versitygw};
 
@@ -79,6 +79,26 @@ async fn lost_answers_to_parts_are_found_out(peer: &S3Peer) {
     assert_eq!(reader.unfinished().await, Some(0), "{}", peer.name);
 }
 
+/// Row X4: an upload that a host left behind is aborted when it is old; nothing else is.
+async fn old_uploads_are_swept(peer: &S3Peer) {
+    let reader = reader(peer).await;
+    let s3 = connected(settings(peer.url(), peer)).await;
+    let name = "data/orders-1-2018-08-27-10-30-00-01234567-89ab-4def-8123-456789abcdef.gz";
+    for key in [name, "data/somebody/else"] {
+        reader.client.create_multipart_upload().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+    let left = |begun_before_ms| Leftovers {
+        bucket: BUCKET.to_owned(),
+        prefix: "data/".to_owned(),
+        stream: "orders".to_owned(),
+        begun_before_ms,
+    };
+    // 2020, and the year 2100.
+    assert_eq!(s3.sweep(&left(1_577_836_800_000)).await.unwrap(), 0, "{}", peer.name);
+    assert_eq!(s3.sweep(&left(4_102_444_800_000)).await.unwrap(), 1, "{}", peer.name);
+    assert_eq!(reader.unfinished().await, Some(1), "{}", peer.name);
+}
+
 /// Row X8: a wrong secret is named, not taken for an outage.
 async fn a_wrong_secret_is_named(peer: &S3Peer) {
     reader(peer).await;
@@ -106,5 +126,6 @@ on_both_peers! {
     stores_objects_with_checksums => async |peer: &super::S3Peer| super::stores_objects(peer, super::Checksums::WhenSupported).await;
     lost_answers_are_found_out => async |peer: &super::S3Peer| super::lost_answers_are_found_out(peer).await;
     lost_answers_to_parts_are_found_out => async |peer: &super::S3Peer| super::lost_answers_to_parts_are_found_out(peer).await;
+    old_uploads_are_swept => async |peer: &super::S3Peer| super::old_uploads_are_swept(peer).await;
     a_wrong_secret_is_named => async |peer: &super::S3Peer| super::a_wrong_secret_is_named(peer).await;
 }

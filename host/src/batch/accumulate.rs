@@ -10,7 +10,8 @@ use bytes::Bytes;
 use super::buffer::{Buffer, Cut};
 use super::chosen::Chosen;
 use super::route::Routing;
-use crate::definition::{Buffering, Definition};
+use super::size::Sizing;
+use crate::definition::{Buffering, Compression, Definition};
 use crate::record::{Partition, Rejected, Sequence, StreamId, Transformed};
 use crate::spool::SpoolFile;
 
@@ -23,6 +24,8 @@ use crate::spool::SpoolFile;
 pub struct Accumulator {
     stream: StreamId,
     rules: Rules,
+    /// What tells the size of a compressed object, when anything does.
+    sizing: Option<Sizing>,
     /// One past the last input that was added.
     next: Sequence,
     marks: BTreeMap<Partition, Sequence>,
@@ -35,6 +38,8 @@ struct Rules {
     main: Buffering,
     error: Buffering,
     source: Buffering,
+    /// What records of the destination are compressed with, when their hint is about that.
+    compressed: Option<Compression>,
     /// Dynamic partitioning, when it is on.
     routing: Option<Routing>,
     delivers_rows: bool,
@@ -49,6 +54,7 @@ impl Rules {
             // One kind of error is like another.
             error: definition.buffering(&Partition::Error(crate::record::ErrorOutput::ProcessingFailed)),
             source: definition.buffering(&Partition::Source),
+            compressed: definition.s3.sizes_compressed.then(|| definition.object_compression()),
             routing: Routing::new(definition),
             delivers_rows: definition.delivers_rows(),
             active_partitions,
@@ -77,10 +83,17 @@ impl Accumulator {
         Self {
             stream,
             rules: Rules::new(definition, active_partitions),
+            sizing: None,
             next: open_from,
             marks: marks.clone(),
             buffers: BTreeMap::new(),
         }
+    }
+
+    /// Size hints of definitions that ask for it are about objects as they are stored; without this they never are.
+    #[must_use]
+    pub fn sized_by(self, sizing: Sizing) -> Self {
+        Self { sizing: Some(sizing), ..self }
     }
 
     /// Appends what became of the next inputs and gives out what is due: a buffer that reaches the size hint is cut
@@ -191,19 +204,23 @@ impl Accumulator {
         let Buffering { bytes: size_bytes, seconds } = self.rules.of(&partition);
         let deadline_ms = now_ms.saturating_add(u64::from(seconds) * 1000);
         let delivers_rows = self.rules.delivers_rows;
+        let is_of_destination = matches!(partition, Partition::Main | Partition::Keyed(_));
+        let sizing = self.sizing.as_ref().zip(self.rules.compressed.filter(|_| is_of_destination));
+        let size_of =
+            |buffer: &Buffer| sizing.map_or(size_bytes, |(sizing, _)| buffer.content_bytes_of(size_bytes, sizing));
         let buffer = self.buffers.entry(partition.clone()).or_insert_with(|| Buffer::new(partition, delivers_rows));
         while !rest.is_empty() {
-            let room = size_bytes.saturating_sub(buffer.content_bytes());
-            let Some(upto) = rest.filling(room) else {
-                buffer.append(&rest, deadline_ms, size_bytes);
-                break;
-            };
-            buffer.append(&rest.part(0..upto), deadline_ms, size_bytes);
-            cuts.extend(buffer.cut());
+            let size = size_of(buffer);
+            let room = size.saturating_sub(buffer.content_bytes());
+            let upto = rest.filling(room).unwrap_or(rest.len());
+            buffer.append(&rest.part(0..upto), deadline_ms, size);
+            if let Some((sizing, compression)) = sizing {
+                buffer.sample(sizing, compression);
+            }
+            if buffer.is_full(size_of(buffer)) {
+                cuts.extend(buffer.cut());
+            }
             rest = rest.part(upto..rest.len());
-        }
-        if buffer.is_full(size_bytes) {
-            cuts.extend(buffer.cut());
         }
     }
 

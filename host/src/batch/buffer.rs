@@ -7,6 +7,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::chosen::Chosen;
+use super::size::{Sampled, Sizing};
+use crate::definition::Compression;
 use crate::record::{Column, Content, Partition, Records, Rejected, Rows, Sequence};
 use crate::spool::SpoolFile;
 
@@ -28,6 +30,8 @@ pub struct Cut {
     pub record_count: u64,
     /// Bytes before encoding; of rejected records, the bytes they were put with.
     pub content_bytes: u64,
+    /// What parts of it promise of the object's size; none where nobody asked, or it is too small to tell.
+    pub promised_bytes: Option<u64>,
     /// Arrival of the record of [`Self::first`], milliseconds since 1970: sequence numbers are given in the order of
     /// arrival, so it is the oldest, whatever the clock did since.
     pub oldest_arrived_ms: u64,
@@ -42,6 +46,7 @@ pub(super) struct Buffer {
     record_count: u64,
     /// Memory of records beside their data.
     overhead_bytes: usize,
+    sampled: Sampled,
     span: Option<Span>,
 }
 
@@ -86,7 +91,15 @@ impl Buffer {
     /// An empty buffer of a partition; `delivers_rows` when the destination takes records one by one.
     pub(super) fn new(partition: Partition, delivers_rows: bool) -> Self {
         let held = Held::empty(&partition, delivers_rows);
-        Self { partition, held, content_bytes: 0, record_count: 0, overhead_bytes: 0, span: None }
+        Self {
+            partition,
+            held,
+            content_bytes: 0,
+            record_count: 0,
+            overhead_bytes: 0,
+            sampled: Sampled::default(),
+            span: None,
+        }
     }
 
     /// First input with something in here.
@@ -129,6 +142,18 @@ impl Buffer {
         if let Held::Records { payload, spilled } = &mut self.held {
             (*payload, *spilled) = (records, file);
         }
+    }
+
+    /// Compresses a part of what is collected, when one is due.
+    pub(super) fn sample(&mut self, sizing: &Sizing, compression: Compression) {
+        if let Held::Records { payload, .. } = &self.held {
+            self.sampled.sample(sizing.pack, compression, payload, self.content_bytes);
+        }
+    }
+
+    /// Bytes to collect for an object of `hint_bytes`.
+    pub(super) fn content_bytes_of(&self, hint_bytes: u64, sizing: &Sizing) -> u64 {
+        self.sampled.content_bytes_of(hint_bytes, sizing)
     }
 
     /// True when the batch is full: its records reached `size_bytes`, or rejected ones their bookkeeping's limit.
@@ -187,6 +212,7 @@ impl Buffer {
             open_from: 0,
             content: self.held.take(),
             record_count: mem::take(&mut self.record_count),
+            promised_bytes: mem::take(&mut self.sampled).promised_bytes(self.content_bytes),
             content_bytes: mem::take(&mut self.content_bytes),
             oldest_arrived_ms: span.oldest_arrived_ms,
         })

@@ -15,7 +15,9 @@ mod buffer;
 mod chosen;
 mod plan;
 mod route;
+mod size;
 
 pub use accumulate::Accumulator;
 pub use buffer::Cut;
 pub(crate) use route::Routing;
+pub use size::{Pack, Scale, Sizing};

@@ -62,6 +62,7 @@ mod tests {
             content: Content::Records(b"abc".to_vec()),
             record_count: 2,
             content_bytes: 3,
+            promised_bytes: None,
             oldest_arrived_ms: 1_535_365_800_000,
         };
         let id = Uuid::from_u128(1);

@@ -66,6 +66,12 @@ pub(super) const S3_TIMEOUT_SECONDS: Key =
 pub(super) const S3_PART_BYTES: Key =
     number("s3.part_bytes", 16 * MIB, 5 * MIB, 512 * MIB, "10,000 parts of it hold any object that a batch can become");
 
+pub(super) const S3_BUCKET_OWNER_FULL_CONTROL: Key = flag(
+    "s3.bucket_owner_full_control",
+    false,
+    "needs s3:PutObjectAcl, which few roles have; for buckets of other accounts",
+);
+
 pub(super) const EGRESS_ALLOW: Key = unset("egress.allow", "public addresses only", "a tenant must not reach inside");
 pub(super) const EGRESS_PLAINTEXT: Key = flag("egress.plaintext", false, "records leave encrypted or not at all");
 pub(super) const EGRESS_CA_FILE: Key = unset("egress.ca_file", "none", "the system's roots are trusted");
@@ -94,6 +100,9 @@ pub(super) const JOURNAL_CACHE_BYTES: Key =
 
 pub(super) const MEMORY_BUDGET_BYTES: Key =
     number("memory.budget_bytes", 512 * MIB, 8 * MIB, TIB, "fits a small machine; open batches above it are cut early");
+
+pub(super) const PARTITIONS_ACTIVE_COUNT: Key =
+    number("partitions.active_count", 500, 1, 100_000, "Firehose's own quota; one more and the first due is cut early");
 
 pub(super) const PLUGINS_MEMORY_BYTES: Key =
     number("plugins.memory_bytes", 256 * MIB, MIB, 4 * GIB, "enough for a Python guest, of which few run at once");
@@ -142,6 +151,7 @@ pub(super) const ALL: &[&Key] = &[
     &S3_LISTEN,
     &S3_TIMEOUT_SECONDS,
     &S3_PART_BYTES,
+    &S3_BUCKET_OWNER_FULL_CONTROL,
     &EGRESS_ALLOW,
     &EGRESS_PLAINTEXT,
     &EGRESS_CA_FILE,
@@ -155,6 +165,7 @@ pub(super) const ALL: &[&Key] = &[
     &JOURNAL_SEGMENT_BYTES,
     &JOURNAL_CACHE_BYTES,
     &MEMORY_BUDGET_BYTES,
+    &PARTITIONS_ACTIVE_COUNT,
     &PLUGINS_MEMORY_BYTES,
     &PLUGINS_DEADLINE_MILLISECONDS,
     &PLUGINS_OUTPUT_BYTES,

@@ -13,7 +13,7 @@ use super::keys;
 use super::report::{Effective, Reason};
 use super::{
     AddressRange, Admin, Api, Authentication, Catalog, ConfigError, Credential, Egress, Environment, Journal, Level,
-    Log, LogFormat, Memory, Redshift, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
+    Log, LogFormat, Memory, Partitions, Redshift, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
 };
 
 mod search;
@@ -77,6 +77,7 @@ impl Loader<'_> {
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
         let opensearch = self.opensearch(account_id.as_deref());
         let journal = self.journal();
+        let partitions = Partitions { active_count: self.document.number(&keys::PARTITIONS_ACTIVE_COUNT) };
         let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
         let plugins = self.plugins();
         let grace = Duration::from_secs(self.document.number(&keys::SHUTDOWN_GRACE_SECONDS));
@@ -98,6 +99,7 @@ impl Loader<'_> {
             opensearch,
             journal,
             memory,
+            partitions,
             plugins,
             shutdown: Shutdown { grace },
             log: log?,
@@ -262,10 +264,12 @@ impl Loader<'_> {
         });
         let timeout = Duration::from_secs(self.document.number(&keys::S3_TIMEOUT_SECONDS));
         let part_bytes = self.document.number(&keys::S3_PART_BYTES);
+        let bucket_owner_full_control = self.document.flag(&keys::S3_BUCKET_OWNER_FULL_CONTROL);
         if !endpoint_is_legal {
             return None;
         }
-        Some(S3 { endpoint: endpoint.unwrap_or(S3Endpoint::Aws), path_style, listen: listen?, timeout, part_bytes })
+        let endpoint = endpoint.unwrap_or(S3Endpoint::Aws);
+        Some(S3 { endpoint, path_style, listen: listen?, timeout, part_bytes, bucket_owner_full_control })
     }
 
     fn egress(&mut self) -> Egress {

@@ -40,6 +40,8 @@ pub struct Settings {
     pub journal: Journal,
     /// Memory shared by all streams.
     pub memory: Memory,
+    /// Dynamic partitioning.
+    pub partitions: Partitions,
     /// Ceilings of every plugin.
     pub plugins: Plugins,
     /// What happens on SIGTERM.
@@ -97,6 +99,8 @@ pub struct S3 {
     pub timeout: Duration,
     /// Objects above this size are uploaded in parts of it.
     pub part_bytes: u64,
+    /// Objects belong to the bucket's owner, whoever that is.
+    pub bucket_owner_full_control: bool,
 }
 
 /// Where buckets are.
@@ -188,6 +192,13 @@ pub struct Journal {
     pub segment_bytes: u64,
     /// Most bytes of recent frames kept in memory for readers.
     pub cache_bytes: u64,
+}
+
+/// Dynamic partitioning.
+#[derive(Clone, Debug)]
+pub struct Partitions {
+    /// Partitions that a stream fills at once.
+    pub active_count: u64,
 }
 
 /// Memory shared by all streams.

@@ -51,6 +51,7 @@ fn defaults_are_the_promised_ones() {
     assert!(settings.egress.allow.is_empty() && !settings.egress.plaintext && settings.egress.ca_file.is_none());
     assert_eq!((settings.catalog, settings.secrets.dir), (None, None));
     assert_eq!(settings.memory.budget_bytes, 512 << 20);
+    assert_eq!((settings.partitions.active_count, settings.s3.bucket_owner_full_control), (500, false));
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4 is the default") };
     assert_eq!(credentials[0].access_key_id, "AKIAHYDRANT");
     assert_eq!(credentials[0].account_id, "000000000000");
@@ -146,7 +147,7 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
     refused("regio = 1", "regio", Some(1), "unknown key", "known keys there: data_dir, plugin_dir, region, account_id");
     refused("[admin]\nport = 1", "admin.port", Some(2), "unknown key", "known keys there: listen");
     refused("admin = 1", "admin", Some(1), "must be a table", "write [admin] and its keys below");
-    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, opensearch, plugins, redshift, s3, secrets, shutdown";
+    let tables = "known tables: admin, api, catalog, egress, journal, log, memory, opensearch, partitions, plugins, redshift, s3, secrets, shutdown";
     refused("[kafka]", "kafka", Some(1), "unknown table", tables);
     refused("[kafka]\na = 1\nb = 2", "kafka", Some(1), "unknown table", tables);
     refused(

@@ -35,5 +35,6 @@ pub fn s3() -> S3Destination {
         file_extension: String::new(),
         time_zone: String::new(),
         kms_key_arn: None,
+        sizes_compressed: false,
     }
 }

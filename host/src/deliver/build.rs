@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::destination::{DeliveryError, Destination, Receipt, Verdict};
+use super::destination::{DeliveryError, Destination, Leftovers, Receipt, Verdict};
 use super::embedded::{Embedded, EmbeddedError};
 use super::look::Look;
 use super::redshift::Shelf;
@@ -90,5 +90,9 @@ impl Destination for Local {
 
     async fn deliver(&self, object: &Object) -> Result<Receipt, DeliveryError> {
         self.s3.deliver(object).await
+    }
+
+    async fn sweep(&self, left: &Leftovers) -> Result<usize, DeliveryError> {
+        self.s3.sweep(left).await
     }
 }

@@ -35,11 +35,29 @@ pub trait Destination<B: Sync = Object>: Send + Sync + Debug {
         Ok(())
     }
 
+    /// Undoes what lives before this one began and left behind, and says how many such things it found.
+    async fn sweep(&self, _left: &Leftovers) -> Result<usize, DeliveryError> {
+        Ok(0)
+    }
+
     /// What names record `at` of a batch at the destination: members of the error output's envelope, beside the
     /// record itself.
     fn names_of(&self, _batch: &B, _at: usize) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
+}
+
+/// Where a host may have left something unfinished, and what of it is surely nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Bucket.
+    pub bucket: String,
+    /// What the keys begin with.
+    pub prefix: String,
+    /// The stream whose objects were to be stored.
+    pub stream: String,
+    /// Begun before this, milliseconds since 1970.
+    pub begun_before_ms: u64,
 }
 
 /// Opens the destination that a definition names.

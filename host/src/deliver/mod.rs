@@ -25,7 +25,7 @@ pub mod testing;
 
 pub use build::{BuildError, Delivery, build, look};
 pub use connect::{Outlets, identity};
-pub use destination::{Connector, DeliveryError, Destination, Outlet, Postponed, Receipt, Refused, Verdict};
+pub use destination::{Connector, DeliveryError, Destination, Leftovers, Outlet, Postponed, Receipt, Refused, Verdict};
 pub use embedded::{Embedded, EmbeddedError};
 pub use http_endpoint::HttpEndpointDestination;
 pub use look::{Look, Stored};

@@ -27,4 +27,4 @@ mod parquet;
 mod snappy;
 mod zip;
 
-pub use object::{EncodeError, encode};
+pub use object::{EncodeError, encode, packed_bytes};

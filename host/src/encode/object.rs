@@ -131,5 +131,18 @@ fn compress(
     Ok((body, Some(content_encoding)))
 }
 
+/// Bytes that `part` of an object's records has when it is compressed; as it is when that fails.
+pub fn packed_bytes(compression: Compression, part: &[u8]) -> usize {
+    let packed = match compression {
+        Compression::Uncompressed => return part.len(),
+        // The archive around it is smaller than what a part says too much.
+        Compression::Gzip | Compression::Zip => gzip::compress(part),
+        Compression::Snappy => snappy::xerial(part),
+        Compression::HadoopSnappy => snappy::hadoop(part),
+        Compression::Zstd => zstd::bulk::compress(part, ZSTD_LEVEL).map_err(EncodeError::Zstd),
+    };
+    packed.map_or(part.len(), |packed| packed.len())
+}
+
 #[cfg(test)]
 mod tests;

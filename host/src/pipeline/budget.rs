@@ -29,6 +29,11 @@ impl Budget {
         Self(Arc::new(Shared { limit_bytes, used_bytes: AtomicUsize::new(0), holders: AtomicUsize::new(0) }))
     }
 
+    /// What all holders may have together.
+    pub(crate) fn limit_bytes(&self) -> usize {
+        self.0.limit_bytes
+    }
+
     /// An empty share, to be resized as a buffer grows and shrinks.
     pub(crate) fn share(&self) -> Share {
         Share { budget: self.clone(), bytes: 0 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::batch::Scale;
 use crate::batch::name::{NameError, object_key};
 use crate::definition::Definition;
 use crate::deliver::{DeliveryError, Outlet, Verdict};
@@ -48,6 +49,8 @@ pub(crate) struct Delivery {
     pub(crate) seal: Arc<Seal>,
     /// The content, when it is still there.
     pub(crate) content: Option<Held>,
+    /// What its parts promised of the object's size, and who learns what became of that.
+    pub(crate) promised: Option<(u64, Arc<Scale>)>,
     /// Where the stream's own records go.
     pub(crate) outlets: Arc<Outlets>,
     /// Turns true when the process stops waiting for destinations.
@@ -348,6 +351,9 @@ impl Delivery {
             })
             .await;
         drop(unencoded);
+        if let Some((promised_bytes, scale)) = self.promised.take() {
+            scale.learn(promised_bytes, object.body.len() as u64);
+        }
         share.resize(object.body.len());
         (object, share)
     }

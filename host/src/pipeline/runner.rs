@@ -17,8 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::batch::name::NameError;
-use crate::batch::{Accumulator, Cut};
+use crate::batch::{Accumulator, Cut, Scale, Sizing};
 use crate::definition::{Definition, Processor};
+use crate::encode;
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
 use crate::record::{
@@ -42,6 +43,10 @@ const PENDING_DELIVERIES: usize = 4;
 /// Sealed bytes of one stream that may wait for the encoder before the stream reads no further: one batch of 64 MiB
 /// may wait beside the one that fills, a second may not.
 const UNENCODED_BYTES: usize = 96 << 20;
+
+/// Part of the memory budget that the records of one object may have where its size is counted compressed: the encoder
+/// holds them all, and others must have room beside it.
+const UNCOMPRESSED_SHARE: u64 = 4;
 
 /// Plugin calls of one stream in flight, ahead of the ordered re-join.
 const CALLS_IN_FLIGHT: usize = 4;
@@ -118,6 +123,8 @@ pub(crate) struct Runner {
     history: Arc<History>,
     definition: Arc<Definition>,
     accumulator: Accumulator,
+    /// How compressed objects compare with what was expected of them.
+    scale: Arc<Scale>,
     share: Share,
     /// Sealed batches that wait for the encoder.
     unencoded: Budget,
@@ -177,10 +184,15 @@ impl Runner {
         let history = Arc::new(History::new(state.definitions, state.epochs, aside));
         let accumulator =
             Accumulator::new(state.id, &definition, &state.marks, state.open_from, context.active_partitions);
+        let most_bytes = context.budget.limit_bytes() as u64 / UNCOMPRESSED_SHARE;
+        let sizing = Sizing { pack: encode::packed_bytes, scale: Arc::default(), most_bytes };
+        let scale = Arc::clone(&sizing.scale);
+        let accumulator = accumulator.sized_by(sizing);
         let mut runner = Self {
             stream: state.id,
             history,
             accumulator,
+            scale,
             share: context.budget.share(),
             unencoded: Budget::new(UNENCODED_BYTES),
             position: state.open_from,
@@ -209,7 +221,7 @@ impl Runner {
             context,
         };
         for seal in state.undelivered {
-            runner.send(seal, None);
+            runner.send(seal, None, None);
         }
         Some(runner)
     }
@@ -552,6 +564,7 @@ impl Runner {
         for cut in cuts {
             self.swap.noted().await?;
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
+            let promised = cut.promised_bytes.map(|bytes| (bytes, Arc::clone(&self.scale)));
             let (seal, content) = cut.plan(self.stream, &self.sealing, id, sealed_ms, &self.context.random)?;
             let bytes = content.bytes_in_memory();
             let (mut share, mut unencoded) = (self.context.budget.share(), self.unencoded.share());
@@ -567,13 +580,14 @@ impl Runner {
             let is_spilled = matches!(content, Content::Spilled { .. });
             let is_crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
             let crowded = is_crowded && !is_spilled;
-            self.send(seal, (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) }));
+            let held = (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) });
+            self.send(seal, held, promised);
         }
         self.share.resize(self.accumulator.bytes());
         Ok(())
     }
 
-    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>) {
+    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>, promised: Option<(u64, Arc<Scale>)>) {
         self.pending.entry(seal.first).or_default().push(Arc::clone(&seal));
         let delivery = Delivery {
             context: Arc::clone(&self.context),
@@ -581,6 +595,7 @@ impl Runner {
             metrics: self.metrics.clone(),
             seal: Arc::clone(&seal),
             content,
+            promised,
             outlets: Arc::clone(&self.outlets),
             cancelled: self.signals.cancelled.clone(),
         };

@@ -68,6 +68,7 @@ fn blank(name: &str, place: &Place<'_>) -> Definition {
             file_extension: String::new(),
             time_zone: String::new(),
             kms_key_arn: None,
+            sizes_compressed: false,
         },
         target: Target::S3,
         source_backup: None,

@@ -21,8 +21,11 @@ const ENDPOINT_BODY: &str = "EndpointBody";
 /// Timestamps of the prefix are the records' own.
 const EVENT_TIME: &str = "EventTime";
 
+/// The size hint is about objects as they are stored.
+const COMPRESSED_SIZE: &str = "CompressedSizeHint";
+
 /// All parameters, as refusals list them.
-const PARAMETERS: [&str; 3] = [ENDPOINT_BODY, EVENT_TIME, BACKUP_DELIMITER];
+const PARAMETERS: [&str; 4] = [COMPRESSED_SIZE, ENDPOINT_BODY, EVENT_TIME, BACKUP_DELIMITER];
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,8 @@ pub(super) struct Extensions {
     pub(super) endpoint_body: Option<EndpointBody>,
     /// The key whose values are the records' own time.
     pub(super) event_key: Option<PartitionKey>,
+    /// The size hint is about objects as they are stored.
+    pub(super) sizes_compressed: bool,
 }
 
 impl Extensions {
@@ -81,7 +86,17 @@ pub(super) fn settle(processor: &Value) -> Result<Extensions, Fault> {
         backup_delimiter: parameter(processor, BACKUP_DELIMITER).map(unescaped),
         endpoint_body: endpoint_body.transpose()?,
         event_key: parameter(processor, EVENT_TIME).map(event_key).transpose()?,
+        sizes_compressed: match parameter(processor, COMPRESSED_SIZE) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(invalid_argument(format!("{COMPRESSED_SIZE} must be true or false."))),
+        },
     })
+}
+
+/// The refusal of what is about objects where the destination takes none, or takes them by its own rules.
+pub(super) fn compressed_size_only_with_s3() -> Fault {
+    invalid_argument(format!("{COMPRESSED_SIZE} can only be used when records are delivered to S3."))
 }
 
 /// The key that an expression names, written as in a prefix.

@@ -66,6 +66,7 @@ impl Steps {
         match &self.extensions {
             _ if extracts => Err(only_with_partitions()),
             Extensions { event_key: Some(_), .. } => Err(event_time_only_with_partitions()),
+            Extensions { sizes_compressed: true, .. } => Err(extensions::compressed_size_only_with_s3()),
             _ => Ok(self),
         }
     }

@@ -24,7 +24,8 @@ pub(super) fn settle(mut given: Map<String, Value>, rules: &Rules) -> Result<Set
         partitioning::check(&given, &steps)?;
     }
     let size_mb = if is_partitioned || conversion.is_some() { COLUMNS_MB } else { SIZE_MB };
-    let s3 = plain(&mut given, &Plain { place: "", size_mb, is_partitioned, rules })?;
+    let mut s3 = plain(&mut given, &Plain { place: "", size_mb, is_partitioned, rules })?;
+    s3.sizes_compressed = steps.extensions.sizes_compressed;
     let partitioning = partitioning::settle(&mut given, &s3, &steps, rules)?;
     let (source_backup, processors) = source_backup(&mut given, steps, rules)?;
     Ok(Settled { members: given, s3, target: Target::S3, source_backup, partitioning, conversion, processors })
@@ -76,6 +77,7 @@ pub(super) fn plain(given: &mut Map<String, Value>, plain: &Plain<'_>) -> Result
         file_extension: text(given, "FileExtension").to_owned(),
         time_zone: text(given, "CustomTimeZone").to_owned(),
         kms_key_arn: key.map(str::to_owned),
+        sizes_compressed: false,
     };
     check_names(&s3, plain)?;
     Ok(s3)

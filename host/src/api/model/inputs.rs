@@ -267,7 +267,7 @@ pub(in crate::api) static PROCESSOR_PARAMETER_NAME: Shape = Shape::ExtendedEnum(
         "BufferSizeInMBs",
         "CompressionFormat",
     ],
-    &["EndpointBody", "EventTime", "OnPluginFailure", "SourceBackupDelimiter"],
+    &["CompressedSizeHint", "EndpointBody", "EventTime", "OnPluginFailure", "SourceBackupDelimiter"],
 );
 pub(in crate::api) static PROCESSOR_PARAMETER_VALUE: Shape = text(1, 5120, Pattern::judged(r"^(?!\s*$).+", not_blank));
 pub(in crate::api) static S3_BACKUP_MODE: Shape = Shape::Enum(&["Disabled", "Enabled"]);

@@ -240,7 +240,7 @@ async fn rules_of_the_other_processors_have_their_messages() {
 async fn our_own_processor_takes_its_own_parameters_only() {
     for name in ["LambdaArn", "Delimiter", "OnPluginFailure"] {
         let message = format!(
-            "Processor type Hydrant has no parameter {name}; it has EndpointBody, EventTime, SourceBackupDelimiter."
+            "Processor type Hydrant has no parameter {name}; it has CompressedSizeHint, EndpointBody, EventTime, SourceBackupDelimiter."
         );
         refuses_members(through(&[step("Hydrant", &[(name, "x")])]), &message).await;
     }

@@ -556,3 +556,29 @@ fn the_source_is_kept_apart() {
     assert_eq!(content_bytes(&cuts[0].content), b"abcdefgh");
     assert_eq!((cuts[0].open_from, accumulator.open_from()), (1, 1));
 }
+
+/// A hint about stored bytes lets a buffer collect what compression saves, and no other buffer.
+#[test]
+fn hints_may_be_about_what_is_stored() {
+    let hint = 1 << 20;
+    let sizing = |most_bytes| Sizing { pack: |_, part| part.len() / 8, scale: std::sync::Arc::default(), most_bytes };
+    let mut definition = definition(hint, 900);
+    let fates = vec![Fate::Outputs(vec![60_000]); 400];
+    let cut_at = |definition: &Definition, most_bytes| {
+        let accumulator = Accumulator::new(STREAM, definition, &BTreeMap::new(), 0, PARTITIONS);
+        let mut accumulator = accumulator.sized_by(sizing(most_bytes));
+        let cuts: Vec<_> =
+            (0..40).flat_map(|at| accumulator.add(transformed(&fates, at * 10..at * 10 + 10), 0)).collect();
+        cuts.iter().map(|cut| (cut.content_bytes, cut.promised_bytes)).collect::<Vec<_>>()
+    };
+    let plain = cut_at(&definition, u64::MAX);
+    assert!(plain.iter().all(|&(bytes, promised)| bytes < hint + 60_000 && promised.is_none()), "{plain:?}");
+    definition.s3.sizes_compressed = true;
+    let packed = cut_at(&definition, u64::MAX);
+    let size = 8 * hint..8 * hint + 60_000;
+    assert!(packed.iter().all(|&(bytes, promised)| size.contains(&bytes) && promised == Some(bytes / 8)), "{packed:?}");
+    assert_eq!(packed.len(), 2);
+    // Nobody collects more than memory has room for.
+    let bounded = cut_at(&definition, 3 * hint);
+    assert!(bounded.iter().all(|&(bytes, _)| (3 * hint..3 * hint + 60_000).contains(&bytes)), "{bounded:?}");
+}

@@ -485,9 +485,10 @@ impl S3 for Service {
         let most = input.max_uploads.and_then(|most| usize::try_from(most).ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
         let (bucket, prefix) = (input.bucket.clone(), input.prefix.clone().unwrap_or_default());
         let found = self.blocking(move |store| store.uploads(&bucket, &prefix, most)).await?;
-        let uploads = found.into_iter().map(|(id, upload)| MultipartUpload {
+        let uploads = found.into_iter().map(|(id, upload, begun)| MultipartUpload {
             key: Some(upload.key),
             upload_id: Some(id.to_string()),
+            initiated: Some(begun.into()),
             ..Default::default()
         });
         Ok(S3Response::new(ListMultipartUploadsOutput {

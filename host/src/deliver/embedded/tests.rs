@@ -12,7 +12,7 @@ use super::server::Limits;
 use super::store::{Attributes, Overwrite, Store, StoreError};
 use super::*;
 use crate::deliver::testing::{Peer, Reader, object, patterned, stores_objects_as_they_are};
-use crate::deliver::{Destination, Endpoint, Policy, S3, Settings, build};
+use crate::deliver::{Destination, Endpoint, Leftovers, Policy, S3, Settings, build};
 use crate::runtime::Random;
 
 const BUCKET: &str = "bucket";
@@ -50,6 +50,26 @@ async fn stores_objects_in_parts() {
     stores_objects_as_they_are(&s3, &reader).await.unwrap();
     assert_eq!(reader.unfinished().await, Some(0));
     assert!(!folder.path().join("bucket-missing").exists());
+}
+
+/// Row X4: what was begun long ago and belongs to a stream is aborted; what somebody else stores is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_uploads_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, s3, reader) = started(folder.path()).await;
+    for key in ["orders-1-2018-08-27-10-30-00-01234567-89ab-4def-8123-456789abcdef.gz", "somebody/else"] {
+        reader.client.create_multipart_upload().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+    let left = |begun_before_ms| Leftovers {
+        bucket: BUCKET.to_owned(),
+        prefix: String::new(),
+        stream: "orders".to_owned(),
+        begun_before_ms,
+    };
+    // 2020, and the year 2100.
+    assert_eq!(s3.sweep(&left(1_577_836_800_000)).await.unwrap(), 0);
+    assert_eq!(s3.sweep(&left(4_102_444_800_000)).await.unwrap(), 1);
+    assert_eq!(reader.unfinished().await, Some(1));
 }
 
 /// As the host uses it.

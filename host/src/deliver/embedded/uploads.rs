@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::time::SystemTime;
 
 use s3s::crypto::{Checksum as _, Md5};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub(super) struct Upload {
     pub(super) key: String,
     pub(super) attributes: Attributes,
 }
+
+/// An upload with its id and when it was begun.
+pub(super) type Unfinished = (Uuid, Upload, SystemTime);
 
 impl Store {
     pub(super) fn begin_upload(&self, id: Uuid, upload: &Upload) -> Result<(), StoreError> {
@@ -80,7 +84,7 @@ impl Store {
     }
 
     /// Unfinished uploads of keys that begin with `prefix`, at most `most`.
-    pub(super) fn uploads(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<(Uuid, Upload)>, StoreError> {
+    pub(super) fn uploads(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<Unfinished>, StoreError> {
         self.bucket(bucket)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(self.own("uploads"))? {
@@ -90,7 +94,10 @@ impl Store {
             let Ok(text) = fs::read(entry.path().join("upload")) else { continue };
             let Ok(upload) = serde_json::from_slice::<Upload>(&text) else { continue };
             if upload.bucket == bucket && upload.key.starts_with(prefix) {
-                found.push((id, upload));
+                let begun = fs::metadata(entry.path().join("upload")).and_then(|description| description.modified());
+                // Finished while it was looked at.
+                let Ok(begun) = begun else { continue };
+                found.push((id, upload, begun));
             }
             if found.len() >= most {
                 break;

@@ -203,6 +203,7 @@ impl Bench for Desk {
             file_extension: String::new(),
             time_zone: String::new(),
             kms_key_arn: None,
+            sizes_compressed: false,
         };
         let settings = Settings { plaintext: true, ..Settings::new(redshift, staging, StreamId(1), "orders") };
         let allow = vec![("127.0.0.1".parse().unwrap(), 32)];

@@ -6,6 +6,7 @@ mod look;
 mod multipart;
 mod settings;
 mod shelf;
+mod sweep;
 mod upload;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Large objects in parts: at most four on the way at once, each repeated by itself, everything undone on failure.
 //!
 //! A host that dies in between leaves an upload behind that nobody sees but the bill. The object's key is unique to its
-//! seal, so the next delivery of the same object first aborts whatever is left under that very key. A lifecycle rule
-//! (`AbortIncompleteMultipartUpload`) on the bucket catches what remains.
+//! seal, so the next delivery of the same object first aborts whatever is left under that very key; what remains is
+//! found when it is a day old (`sweep`), or by a lifecycle rule of the bucket (`AbortIncompleteMultipartUpload`).
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
@@ -24,8 +24,9 @@ const MOST_LEFTOVERS: i32 = 20;
 impl S3 {
     /// Uploads in parts. On failure the upload is aborted, as far as the server still answers.
     pub(super) async fn put_in_parts(&self, upload: &Upload<'_>) -> Result<(), Failure> {
-        self.sweep(upload).await;
+        self.sweep_key(upload).await;
         let id = self.begin(upload).await?;
+        let _sending = self.sending.begin(&id);
         let result = self.send_parts(upload, &id).await;
         if result.is_err() {
             self.abort(upload, &id).await;
@@ -42,7 +43,8 @@ impl S3 {
             .key(&seal.key)
             .content_type(CONTENT_TYPE)
             .set_content_encoding(upload.object.content_encoding.map(str::to_owned))
-            .set_metadata(Some(upload.metadata()));
+            .set_metadata(Some(upload.metadata()))
+            .set_acl(self.settings.acl());
         if let Some(key) = &upload.object.kms_key_arn {
             request = request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key);
         }
@@ -120,7 +122,7 @@ impl S3 {
     }
 
     /// Aborts what an earlier life left under this very key. Failing to is no reason not to deliver.
-    async fn sweep(&self, upload: &Upload<'_>) {
+    async fn sweep_key(&self, upload: &Upload<'_>) {
         let seal = &upload.object.seal;
         let request =
             self.client.list_multipart_uploads().bucket(&seal.bucket).prefix(&seal.key).max_uploads(MOST_LEFTOVERS);

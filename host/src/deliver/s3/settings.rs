@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_sdk_s3::types::ObjectCannedAcl;
 use secrecy::SecretString;
 
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub roots_pem: Option<Vec<u8>>,
     /// `None`: the SDK's own chain (environment, profile, web identity, container, instance).
     pub credentials: Option<Credentials>,
+    /// Objects are written with the access control list `bucket-owner-full-control`, for buckets of other accounts.
+    pub bucket_owner_full_control: bool,
     /// Checksums beside the signature.
     pub checksums: Checksums,
     /// Limit of one TCP and TLS handshake.
@@ -82,6 +85,7 @@ impl Settings {
             region: region.to_owned(),
             roots_pem: None,
             credentials: None,
+            bucket_owner_full_control: false,
             // The stored Content-Encoding stays exactly ours: trailing checksums bring `aws-chunked`, which some
             // servers keep and others refuse.
             checksums: Checksums::WhenRequired,
@@ -96,6 +100,11 @@ impl Settings {
             part_bytes: 8 << 20,
             part_attempts: 4,
         }
+    }
+
+    /// The access control list of new objects; none leaves the header out.
+    pub(super) fn acl(&self) -> Option<ObjectCannedAcl> {
+        self.bucket_owner_full_control.then_some(ObjectCannedAcl::BucketOwnerFullControl)
     }
 
     /// Time one request with a body of `bytes` may take.

@@ -7,7 +7,7 @@ use crate::deliver::testing::{
     Bench, DoesNotApply, Expected, Fake, Fault, Operation, Peer, Trouble, conformance, counted, lines, object,
     patterned, stores_objects_as_they_are,
 };
-use crate::deliver::{Destination, Policy, Verdict};
+use crate::deliver::{Destination, Leftovers, Policy, Verdict};
 use crate::record::Object;
 use crate::runtime::Random;
 use async_trait::async_trait;
@@ -273,6 +273,66 @@ async fn leftovers_are_swept() {
     assert_eq!(fake.unfinished(), 1);
     s3.deliver(&other).await.unwrap();
     assert_eq!(fake.unfinished(), 0);
+}
+
+/// Reference 4.4: what every request that makes an object says beside its body, whole or in parts.
+#[tokio::test]
+async fn keys_owners_and_types_are_sent() {
+    let kms = Some("arn:aws:kms:us-east-1:123456789012:key/k".to_owned());
+    for (bytes, operation) in [(100, Operation::Put), (LARGE, Operation::Begin)] {
+        for (kms_key_arn, owner) in [(None, false), (kms.clone(), false), (None, true), (kms.clone(), true)] {
+            let fake = Fake::start(BUCKET).await.unwrap();
+            let settings = Settings { bucket_owner_full_control: owner, ..settings(&fake) };
+            let s3 = S3::connect(settings, quick(), Arc::new(Random::seeded(1))).await.unwrap();
+            let mut wanted = object(BUCKET, "key", &patterned(bytes));
+            (wanted.kms_key_arn, wanted.content_encoding) = (kms_key_arn.clone(), Some("gzip"));
+            s3.deliver(&wanted).await.unwrap();
+            let sent = |name: &str| fake.header(operation, name);
+            assert_eq!(sent("content-type").as_deref(), Some("application/octet-stream"));
+            assert_eq!(sent("content-encoding").as_deref(), Some("gzip"));
+            assert_eq!(sent("x-amz-server-side-encryption"), kms_key_arn.as_ref().map(|_| "aws:kms".to_owned()));
+            assert_eq!(sent("x-amz-server-side-encryption-aws-kms-key-id"), kms_key_arn);
+            assert_eq!(sent("x-amz-acl"), owner.then(|| "bucket-owner-full-control".to_owned()));
+        }
+    }
+}
+
+/// Row X4: what no delivery comes back for is found when it is old: of this host's names only, and never one on its way.
+#[tokio::test]
+async fn old_uploads_are_swept() {
+    const NAME: &str = "data/orders-1-2018-08-27-10-30-00-01234567-89ab-4def-8123-456789abcdef";
+    let (fake, s3) = rig().await;
+    let s3 = Arc::new(s3);
+    for key in [NAME, "data/somebody/else"] {
+        s3.client.create_multipart_upload().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+    // The fake says that every upload began a second after 1970 did.
+    let left = |begun_before_ms| Leftovers {
+        bucket: BUCKET.to_owned(),
+        prefix: "data/".to_owned(),
+        stream: "orders".to_owned(),
+        begun_before_ms,
+    };
+    assert_eq!((s3.sweep(&left(1_000)).await.unwrap(), fake.unfinished()), (0, 2));
+    let elsewhere = Leftovers { prefix: "errors/".to_owned(), ..left(1_001) };
+    assert_eq!((s3.sweep(&elsewhere).await.unwrap(), fake.unfinished()), (0, 2));
+    // One that is being sent has the same name and age.
+    fake.script(Operation::Part, usize::MAX, Fault::Stall);
+    let under_way = {
+        let s3 = Arc::clone(&s3);
+        let wanted = object(BUCKET, &format!("{NAME}.gz"), &patterned(LARGE));
+        tokio::spawn(async move { s3.deliver(&wanted).await.is_ok() })
+    };
+    while fake.count(Operation::Part) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((s3.sweep(&left(1_001)).await.unwrap(), fake.unfinished()), (1, 2));
+    // It is left behind, too, once nobody sends it.
+    under_way.abort();
+    assert!(under_way.await.is_err());
+    assert_eq!((s3.sweep(&left(1_001)).await.unwrap(), fake.unfinished()), (1, 1));
+    fake.script(Operation::ListUploads, 1, Fault::Answer(403, "AccessDenied"));
+    assert_eq!(s3.sweep(&left(1_001)).await.unwrap_err().code, "S3.AccessDenied");
 }
 
 /// Row X1: a flapping server gets everything in the end, once.

@@ -22,7 +22,8 @@ use sha2::{Digest, Sha256};
 use super::classify::{Effect, Failure, judge, timed_out};
 use super::client::{ConnectError, connect};
 use super::settings::Settings;
-use crate::deliver::destination::{DeliveryError, Destination, Receipt};
+use super::sweep::Sending;
+use crate::deliver::destination::{DeliveryError, Destination, Leftovers, Receipt};
 use crate::deliver::retry::Policy;
 use crate::record::Object;
 use crate::runtime::Random;
@@ -38,6 +39,8 @@ pub struct S3 {
     pub(super) settings: Settings,
     pub(super) policy: Policy,
     pub(super) random: Arc<Random>,
+    /// Uploads in parts that are on their way.
+    pub(super) sending: Sending,
 }
 
 impl fmt::Debug for S3 {
@@ -50,7 +53,7 @@ impl S3 {
     /// A destination for these settings. `policy` and `random` space the repeated uploads of single parts.
     pub async fn connect(settings: Settings, policy: Policy, random: Arc<Random>) -> Result<Self, ConnectError> {
         let client = connect(&settings).await?;
-        Ok(Self { client, settings, policy, random })
+        Ok(Self { client, settings, policy, random, sending: Sending::default() })
     }
 
     async fn put(&self, upload: &Upload<'_>) -> Result<(), Failure> {
@@ -64,6 +67,7 @@ impl S3 {
             .content_type(CONTENT_TYPE)
             .set_content_encoding(upload.object.content_encoding.map(str::to_owned))
             .set_metadata(Some(upload.metadata()))
+            .set_acl(self.settings.acl())
             .body(ByteStream::from(upload.object.body.clone()));
         if let Some(key) = &upload.object.kms_key_arn {
             request = request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key);
@@ -101,6 +105,10 @@ impl Destination for S3 {
             Err(Failure { effect: Effect::Unknown, .. }) if self.is_stored(&upload).await => Ok(Receipt::default()),
             Err(Failure { error, .. }) => Err(error),
         }
+    }
+
+    async fn sweep(&self, left: &Leftovers) -> Result<usize, DeliveryError> {
+        self.sweep_leftovers(left).await
     }
 }
 

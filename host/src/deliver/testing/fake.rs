@@ -63,6 +63,8 @@ struct State {
     uploads: HashMap<String, Upload>,
     faults: Vec<(Operation, usize, Fault)>,
     counts: HashMap<Operation, usize>,
+    /// Headers of the last request of each kind.
+    headers: HashMap<Operation, hyper::HeaderMap>,
     next_upload: u32,
 }
 
@@ -107,6 +109,12 @@ impl Fake {
     /// Requests of this kind so far.
     pub fn count(&self, operation: Operation) -> usize {
         lock(&self.state).counts.get(&operation).copied().unwrap_or(0)
+    }
+
+    /// A header of the last request of this kind.
+    pub fn header(&self, operation: Operation, name: &str) -> Option<String> {
+        let state = lock(&self.state);
+        state.headers.get(&operation)?.get(name)?.to_str().ok().map(str::to_owned)
     }
 
     /// Multipart uploads begun and neither completed nor aborted.
@@ -182,6 +190,7 @@ async fn handle(
     let fault = {
         let mut state = lock(state);
         *state.counts.entry(operation).or_default() += 1;
+        state.headers.insert(operation, head.headers.clone());
         take_fault(&mut state.faults, operation)
     };
     if asked != bucket {
@@ -303,7 +312,7 @@ fn act(
             let lines: String = state
                 .uploads
                 .iter()
-                .map(|(id, upload)| format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>", upload.key))
+                .map(|(id, upload)| format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId><Initiated>1970-01-01T00:00:01Z</Initiated></Upload>", upload.key))
                 .collect();
             answer(200, &format!("<ListMultipartUploadsResult>{lines}</ListMultipartUploadsResult>"), &[])
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::definition::{Login, Redshift, Secret, Target};
+use crate::definition::{Compression, Login, Redshift, Secret, Target};
 use crate::deliver::{DeliveryError, Destination, Outlet, Receipt};
 use crate::record::{Object, StreamId};
 
@@ -91,4 +91,39 @@ async fn only_what_is_staged_is_given_up() {
     assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
     assert_once_each(&staged, 500);
     assert_eq!(given_up.load(Ordering::Relaxed), 1);
+}
+
+/// Issue 5, line 1: objects have the size that was asked for after compression, from the first on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compressed_objects_are_as_large_as_was_asked_for() {
+    let (hint, random) = (1 << 20, Random::seeded(11));
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Snappy] {
+        let mut sized = definition(hint, 900);
+        sized.s3 = S3Destination { compression, sizes_compressed: true, ..sized.s3 };
+        let (folder, memory, disk) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)), SimDisk::new(9));
+        let (journal, _) = open(Arc::new(disk.clone()), &Telemetry::new());
+        let stream = journal.create_stream(sized).await.unwrap();
+        for _ in 0..40 {
+            let (mut payload, mut ends) = (Vec::new(), Vec::new());
+            while payload.len() < 900_000 {
+                let (id, price) = (random.next_u64(), random.up_to(9_999));
+                let line = format!(
+                    r#"{{"level":"info","service":"checkout","message":"order was placed","order":"{id:016x}","price":{price}}}"#
+                );
+                payload.extend_from_slice(line.as_bytes());
+                ends.push(u32::try_from(payload.len()).unwrap());
+            }
+            let records = Records::new(payload.into(), ends, Vec::new()).unwrap();
+            journal.append(stream, records, 1).await.unwrap();
+        }
+        journal.close().await;
+        let pipeline = start_on(Arc::new(disk.restart()), folder.path(), &memory, 512 << 20);
+        assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+        let mut sizes: Vec<u64> = memory.bodies().values().map(|body| body.len() as u64).collect();
+        sizes.sort_unstable();
+        // One holds what was left at the end.
+        let whole = &sizes[1..];
+        assert!(whole.len() >= 2, "{compression:?} {sizes:?}");
+        assert!(whole.iter().all(|size| (hint * 8 / 10..=hint * 12 / 10).contains(size)), "{compression:?} {sizes:?}");
+    }
 }

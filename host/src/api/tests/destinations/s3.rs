@@ -120,6 +120,24 @@ async fn event_time_needs_a_key_and_partitions() {
     }
 }
 
+/// An extension: hints about objects as they are stored.
+#[tokio::test]
+async fn the_size_hint_may_be_about_compressed_objects() {
+    let steps = |value: &str| {
+        let step = json!({"Type": "Hydrant", "Parameters": [parameter("CompressedSizeHint", value)]});
+        json!({"ProcessingConfiguration": processing(&[step])})
+    };
+    let made = Kind::s3().made(over(&steps("true"), json!({"CompressionFormat": "GZIP"}))).await;
+    assert!(made.definition().s3.sizes_compressed);
+    made.update(steps("false")).await;
+    assert!(!made.definition().s3.sizes_compressed);
+    Kind::s3().refuses(steps("yes"), "CompressedSizeHint must be true or false.").await;
+    let message = "CompressedSizeHint can only be used when records are delivered to S3.";
+    for kind in Kind::all().into_iter().filter(|kind| kind.stem != "ExtendedS3") {
+        kind.refuses(steps("true"), message).await;
+    }
+}
+
 /// Unlike with the service, partitioning is switched on a stream that lives, and off again.
 #[tokio::test]
 async fn partitioning_is_switched_on_and_off() {

@@ -87,6 +87,48 @@ fn rule_4_error_prefixes() {
     check_prefix("", "e/!{firehose:error-output-type}/!{timestamp:DDD}/", FAILED, "e/processing-failed/239/");
 }
 
+/// Every error type in every form that the reference's rules give error prefixes (4.3, rules 3 and 4).
+#[test]
+fn every_error_type_has_its_place_in_every_form() {
+    use ErrorOutput as Output;
+    let types = [
+        (ProcessingFailed, "processing-failed"),
+        (Output::DecompressionFailed, "decompression-failed"),
+        (Output::FormatConversionFailed, "format-conversion-failed"),
+        (Output::ActivePartitionExceeded, "activePartitionExceeded"),
+        (Output::OpenSearchFailed, "AmazonOpenSearchService-failed"),
+        (Output::ElasticsearchFailed, "elasticsearch-failed"),
+        (Output::SplunkFailed, "splunk-failed"),
+        (Output::HttpEndpointFailed, "http-endpoint-failed"),
+    ];
+    let forms = [
+        ("", "", "TYPE/2018/08/27/10/"),
+        ("raw", "", "rawTYPE/2018/08/27/10/"),
+        ("raw/", "", "raw/TYPE/2018/08/27/10/"),
+        ("raw/", "errors", "errorsTYPE/2018/08/27/10/"),
+        ("raw/", "errors/", "errors/TYPE/2018/08/27/10/"),
+        ("!{timestamp:yyyy}/", "errors/", "errors/TYPE/2018/08/27/10/"),
+        ("raw/", "!{firehose:error-output-type}", "TYPE"),
+        ("raw/", "e/!{firehose:error-output-type}/", "e/TYPE/"),
+        ("raw/", "e/!{timestamp:yyyy/DDD}/!{firehose:error-output-type}/", "e/2018/239/TYPE/"),
+        ("raw/", "!{firehose:error-output-type}/!{firehose:error-output-type}/", "TYPE/TYPE/"),
+        ("raw/", "!{timestamp:'day='dd}/!{firehose:error-output-type}/HH/", "day=27/TYPE/HH/"),
+    ];
+    for (output, name) in types {
+        assert_eq!(output.as_str(), name);
+        for (prefix, error_output_prefix, expected) in forms {
+            check_prefix(prefix, error_output_prefix, Partition::Error(output), &expected.replace("TYPE", name));
+        }
+        // Rules 1 and 2 of the reference hold for both kinds of prefix: a random string stands where it is written.
+        let random = destination("raw/", "!{firehose:random-string}/!{firehose:error-output-type}/");
+        let found = key(random, Partition::Error(output), WORKED_MS).unwrap();
+        assert!(found[11..].starts_with(&format!("/{name}/orders-3-2018")), "{found}");
+    }
+    let misplaced = "ErrorOutputPrefix must contain !{firehose:error-output-type} when it contains expressions.";
+    check_refused("raw/", "errors/!{timestamp:yyyy}/", misplaced);
+    check_refused("raw/", "errors/!{firehose:random-string}/", misplaced);
+}
+
 #[test]
 fn each_use_of_a_random_string_is_fresh() {
     let prefix = "!{firehose:random-string}/!{firehose:random-string}/";
