@@ -91,8 +91,8 @@ mod tests {
     fn partitioned(rows: &[(Option<&str>, Option<&str>)], room_bytes: u32) -> Vec<(u32, String)> {
         let (mut plugin, mut query) = (Filling::new("region".into()), Filling::new("$query:day".into()));
         for (at, (region, day)) in rows.iter().enumerate() {
-            region.iter().for_each(|value| plugin.set(at, (*value).to_owned()));
-            day.iter().for_each(|value| query.set(at, (*value).to_owned()));
+            region.iter().for_each(|value| plugin.set(at, value));
+            day.iter().for_each(|value| query.set(at, value));
         }
         let records = with(&records(&vec!["r"; rows.len()]), vec![plugin.finish(rows.len()), query.finish(rows.len())]);
         let key = |source, name: &str, uses| PartitionKey { source, name: name.to_owned(), uses };
