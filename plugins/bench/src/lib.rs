@@ -1,7 +1,8 @@
 //! The guest of the benchmarks: parses JSON log records, drops level `debug`, adds a member, fails what is no object.
 //!
 //! The record is parsed whole, and so checked, but only the level is kept; the new member is spliced in before the last
-//! brace, which costs a copy and no serialisation. Refuses nothing else: other members may be anything.
+//! brace, which costs a copy and no serialisation. With the setting `key = "service"` that member is a partition key.
+//! Refuses nothing else: other members may be anything.
 
 use std::borrow::Cow;
 
@@ -12,6 +13,8 @@ use serde::Deserialize;
 struct Line<'a> {
     #[serde(borrow)]
     level: Cow<'a, str>,
+    #[serde(borrow, default)]
+    service: Option<Cow<'a, str>>,
 }
 
 /// One record.
@@ -29,6 +32,9 @@ pub fn transform(mut record: Record<'_>) -> Result<Outcome, serde_json::Error> {
     let Some(open) = data.strip_suffix(b"}") else {
         return Ok(Outcome::fail("no JSON object"));
     };
+    if let (Some("service"), Some(service)) = (record.context().setting("key"), &line.service) {
+        record.set("service", service);
+    }
     let output = record.output();
     output.push(open);
     output.push(MEMBER);
