@@ -96,7 +96,7 @@ impl Host for App {
             connector: Arc::new(outlets(&settings, Arc::clone(&delivery.destination), &clock).await?),
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
-            active_partitions: ACTIVE_PARTITIONS,
+            active_partitions: usize::try_from(settings.memory.active_partitions).unwrap_or(usize::MAX),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             telemetry: Arc::clone(&telemetry),
@@ -360,9 +360,6 @@ const SPOOL: &str = "spool";
 
 /// Most bytes in the spool: what 500 partitions of 128 MiB may hold on average half full.
 const SPOOL_BYTES: u64 = 32 << 30;
-
-/// Partitions that a stream fills at once: Firehose's own quota.
-const ACTIVE_PARTITIONS: usize = 500;
 
 /// Streams per account: Firehose's own quota in its large regions.
 const STREAM_QUOTA: usize = 5_000;

@@ -16,6 +16,6 @@ mod chosen;
 mod plan;
 mod route;
 
-pub use accumulate::Accumulator;
+pub use accumulate::{Accumulator, Spill};
 pub use buffer::Cut;
 pub(crate) use route::route;

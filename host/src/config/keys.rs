@@ -97,7 +97,14 @@ pub(super) const MEMORY_BUDGET_BYTES: Key = number(
     512 * MIB,
     64 * MIB,
     TIB,
-    "fits a small machine; open batches above it are cut early",
+    "fits a small machine; open batches above it wait in files",
+);
+pub(super) const MEMORY_ACTIVE_PARTITIONS: Key = number(
+    "memory.active_partitions",
+    500,
+    1,
+    50_000,
+    "Firehose's own bound of a stream; one more is filled in place of the one that is due first",
 );
 
 pub(super) const PLUGINS_MEMORY_BYTES: Key =
@@ -160,6 +167,7 @@ pub(super) const ALL: &[&Key] = &[
     &JOURNAL_SEGMENT_BYTES,
     &JOURNAL_CACHE_BYTES,
     &MEMORY_BUDGET_BYTES,
+    &MEMORY_ACTIVE_PARTITIONS,
     &PLUGINS_MEMORY_BYTES,
     &PLUGINS_DEADLINE_MILLISECONDS,
     &PLUGINS_OUTPUT_BYTES,

@@ -77,7 +77,10 @@ impl Loader<'_> {
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
         let opensearch = self.opensearch();
         let journal = self.journal();
-        let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
+        let memory = Memory {
+            budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES),
+            active_partitions: self.document.number(&keys::MEMORY_ACTIVE_PARTITIONS),
+        };
         let plugins = self.plugins();
         let grace = Duration::from_secs(self.document.number(&keys::SHUTDOWN_GRACE_SECONDS));
         let log = self.log();

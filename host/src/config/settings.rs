@@ -192,6 +192,8 @@ pub struct Journal {
 pub struct Memory {
     /// Most bytes of records held in memory between socket and object.
     pub budget_bytes: u64,
+    /// Most partitions that a stream with dynamic partitioning fills at once.
+    pub active_partitions: u64,
 }
 
 /// Ceilings of every plugin.

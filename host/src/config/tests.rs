@@ -51,6 +51,7 @@ fn defaults_are_the_promised_ones() {
     assert!(settings.egress.allow.is_empty() && !settings.egress.plaintext && settings.egress.ca_file.is_none());
     assert_eq!((settings.catalog, settings.secrets.dir), (None, None));
     assert_eq!(settings.memory.budget_bytes, 512 << 20);
+    assert_eq!(settings.memory.active_partitions, 500);
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4 is the default") };
     assert_eq!(credentials[0].access_key_id, "AKIAHYDRANT");
     assert_eq!(credentials[0].account_id, "000000000000");
