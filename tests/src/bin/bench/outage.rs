@@ -30,7 +30,7 @@ pub(crate) async fn measure(seconds: u64) -> Vec<Row> {
     let mut rows = vec![row("load average of the machine, before", load_average(), "")];
     rows.extend(run("S3", plain, seconds).await);
     let mut partitions = partitioned("{service: .service}");
-    partitions["BufferingHints"] = json!({"SizeInMBs": 64, "IntervalInSeconds": 15});
+    partitions["BufferingHints"] = json!({"SizeInMBs": 64, "IntervalInSeconds": 60});
     rows.extend(run("500 partitions", partitions, seconds).await);
     rows.push(row("load average of the machine, after", load_average(), ""));
     rows
