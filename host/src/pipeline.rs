@@ -11,8 +11,10 @@ mod guard;
 mod history;
 mod ladder;
 mod outlet;
+mod parcel;
 mod replay;
 mod runner;
+mod spill;
 mod streams;
 mod swap;
 mod sweep;
@@ -40,7 +42,7 @@ use crate::telemetry::Telemetry;
 pub use backend::PipelineBackend;
 pub use dead_letter::{Brought, Cursor, DeadLetterError, DeadLetters, Found, Page, Shown, Tally, Wish};
 
-use budget::Budget;
+use budget::{Budget, Room};
 use streams::Streams;
 use work::Workers;
 
@@ -49,6 +51,10 @@ const DELIVERIES_AT_ONCE: usize = 32;
 
 /// Sealed batches being made again at once; each may need its whole size in memory.
 const REBUILDS_AT_ONCE: usize = 2;
+
+/// What part of the budget batches may take that are read from files to be encoded, and what part objects that are read
+/// from files to be sent: of the smallest budget still 16 MiB, of the default one the largest batch.
+const PASSING_SHARE: usize = 4;
 
 /// How often gauges that depend on the time are brought up to date: well inside any scrape interval.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -66,6 +72,11 @@ pub(crate) struct Context {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) backoff: Policy,
     pub(crate) budget: Budget,
+    /// Room for batches that are made again or read from a file until they are encoded.
+    pub(crate) encode_room: Room,
+    /// Room for objects that are read from a file to be sent. Apart from the other, because a destination may take its
+    /// time and the encoder never does.
+    pub(crate) send_room: Room,
     /// Where what memory has no room for waits.
     pub(crate) spool: Spool,
     /// Most partitions that a stream fills at once.
@@ -152,6 +163,8 @@ impl Pipeline {
             connector: parts.connector,
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),
+            encode_room: Room::new(parts.memory_bytes / PASSING_SHARE),
+            send_room: Room::new(parts.memory_bytes / PASSING_SHARE),
             spool: parts.spool,
             active_partitions: parts.active_partitions,
             workers: Workers::new(cores),

@@ -3,6 +3,7 @@
 //! Cheap on purpose, because it shares the machine with the host it measures: bodies are encoded and hashed before
 //! the clock starts, each request is only signed and sent. Refuses to retry: what is refused is counted as refused.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -35,6 +36,9 @@ pub struct Work {
     /// Records per second in all; unset means as fast as answers come. With a rate, latency counts from the instant a
     /// request was due, so a stalled host cannot hide its stall by slowing the generator.
     pub rate: Option<u64>,
+    /// Values that `service` has over all records, each as often: what dynamic partitioning is measured with. Unset
+    /// means six names of services.
+    pub keys: Option<u32>,
 }
 
 /// What came of it.
@@ -118,7 +122,7 @@ fn bodies_of(work: &Work, connection: usize, per_stream: usize) -> Vec<Payload> 
     for turn in 0..each {
         for (place, stream) in mine.clone() {
             let seed = ((place as u64) << 32) | ((connection as u64) << 16) | turn as u64;
-            let records = log_records(seed, work.batch, work.record_bytes);
+            let records = log_records(seed, work.batch, work.record_bytes, work.keys);
             bodies.push(Payload::put_record_batch(stream, records.iter().map(String::as_bytes)));
         }
     }
@@ -211,23 +215,27 @@ fn summarise(work: &Work, total: &Tally, elapsed: Duration, cpu: Duration) -> Su
     }
 }
 
-/// Log records of an imaginary shop, each exactly `bytes` long with its newline; one in ten is of level `debug`.
+/// Log records of an imaginary shop, each exactly `bytes` long with its newline; one in ten is of level `debug`. With
+/// `keys`, the service is one of that many, evenly.
 ///
 /// # Panics
 /// When `bytes` is less than a record without its message.
-pub fn log_records(seed: u64, count: usize, bytes: usize) -> Vec<String> {
+pub fn log_records(seed: u64, count: usize, bytes: usize, keys: Option<u32>) -> Vec<String> {
     const SERVICES: [&str; 6] = ["checkout", "catalog", "search", "basket", "payment", "shipping"];
     const METHODS: [&str; 4] = ["GET", "GET", "POST", "PUT"];
     const LEVELS: [&str; 9] = ["info", "info", "info", "info", "info", "info", "info", "warn", "error"];
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut record = |at: usize| {
         let level = if at.is_multiple_of(10) { "debug" } else { LEVELS[rng.usize(0..LEVELS.len())] };
+        let named = SERVICES[rng.usize(0..SERVICES.len())];
+        let service = keys.map_or_else(|| named.into(), |keys| format!("shop-{:05}", rng.u32(0..keys.max(1))).into());
+        let service: Cow<'_, str> = service;
         let mut line = format!(
             r#"{{"time":"2026-11-21T05:{:02}:{:02}.{:03}Z","level":"{level}","service":"{}","host":"10.0.{}.{}","request":"{:016x}","method":"{}","path":"/v1/items/{}","status":{},"ms":{},"message":""#,
             rng.u8(0..60),
             rng.u8(0..60),
             rng.u16(0..1000),
-            SERVICES[rng.usize(0..SERVICES.len())],
+            service,
             rng.u8(0..8),
             rng.u8(1..=254),
             rng.u64(..),

@@ -32,6 +32,17 @@ pub struct Accumulator {
     buffers: BTreeMap<Partition, Buffer>,
 }
 
+/// What a buffer holds that may go to a file.
+#[derive(Debug)]
+pub struct Spill {
+    /// The buffer.
+    pub partition: Partition,
+    /// What it has in memory.
+    pub records: Vec<u8>,
+    /// What it has in a file already, before those.
+    pub file: Option<SpoolFile>,
+}
+
 /// What of a definition decides where records are collected and when they are cut.
 #[derive(Clone, Debug)]
 struct Rules {
@@ -149,19 +160,32 @@ impl Accumulator {
         self.stamp(vec![cut]).pop()
     }
 
-    /// Takes out of the buffer with most memory what may go to a file; [`Self::put_spill`] puts it back before anything
-    /// else is asked of this. None when nothing of the kind is buffered.
-    pub fn take_spill(&mut self) -> Option<(Partition, Vec<u8>, Option<SpoolFile>)> {
-        let largest = self.buffers.iter_mut().filter(|(_, buffer)| buffer.first().is_some());
-        let (partition, buffer) = largest.max_by_key(|(_, buffer)| buffer.bytes())?;
-        let (records, file) = buffer.take_spill()?;
-        Some((partition.clone(), records, file))
+    /// Takes out of the buffers with most memory what may go to files, the largest first, until it is `most_bytes` or more;
+    /// [`Self::put_spill`] puts all of it back before anything else is asked of this. Empty when nothing of the kind is
+    /// buffered.
+    pub fn take_spills(&mut self, most_bytes: usize) -> Vec<Spill> {
+        let held = self.buffers.iter().filter(|(_, buffer)| buffer.can_spill());
+        let mut largest: Vec<(usize, &Partition)> =
+            held.map(|(partition, buffer)| (buffer.bytes(), partition)).collect();
+        largest.sort_unstable_by(|a, b| b.cmp(a));
+        let mut bytes = 0;
+        let enough = largest.iter().position(|(more, _)| {
+            bytes += more;
+            bytes >= most_bytes
+        });
+        largest.truncate(enough.map_or(largest.len(), |last| last + 1));
+        let partitions: Vec<Partition> = largest.into_iter().map(|(_, partition)| partition.clone()).collect();
+        let take = |partition: Partition| {
+            let (records, file) = self.buffers.get_mut(&partition)?.take_spill()?;
+            Some(Spill { partition, records, file })
+        };
+        partitions.into_iter().filter_map(take).collect()
     }
 
     /// Puts back what was taken out, its records written to the file or as they were.
-    pub fn put_spill(&mut self, partition: &Partition, records: Vec<u8>, file: Option<SpoolFile>) {
-        if let Some(buffer) = self.buffers.get_mut(partition) {
-            buffer.put_spill(records, file);
+    pub fn put_spill(&mut self, spill: Spill) {
+        if let Some(buffer) = self.buffers.get_mut(&spill.partition) {
+            buffer.put_spill(spill.records, spill.file);
         }
     }
 
@@ -268,18 +292,15 @@ impl Accumulator {
     }
 
     /// Sets each cut's `open_from`. Walks backwards from what is open now: before a cut was sealed, its partition was
-    /// open from the cut's first input on.
+    /// open from the cut's first input on, which is before what that partition was open from later.
     fn stamp(&self, mut cuts: Vec<Cut>) -> Vec<Cut> {
         if cuts.is_empty() {
             return cuts;
         }
-        let mut firsts: BTreeMap<Partition, Sequence> = BTreeMap::new();
-        for (partition, buffer) in &self.buffers {
-            firsts.extend(buffer.first().map(|first| (partition.clone(), first)));
-        }
+        let mut open_from = self.open_from();
         for cut in cuts.iter_mut().rev() {
-            cut.open_from = firsts.values().copied().min().unwrap_or(self.next);
-            firsts.insert(cut.partition.clone(), cut.first);
+            cut.open_from = open_from;
+            open_from = open_from.min(cut.first);
         }
         cuts
     }

@@ -80,8 +80,8 @@ struct Span {
 /// not memory.
 const DOUBLING_BYTES: usize = 1024 * 1024;
 
-/// First allocation of a records buffer; idle streams have none.
-const FIRST_BYTES: usize = 64 * 1024;
+/// First allocation of a records buffer; idle streams have none, and 5,000 partitions of a few records each take 40 MiB.
+const FIRST_BYTES: usize = 8 * 1024;
 
 /// What rejected records of one batch may hold beside their data. Size hints count data only, so that a flood of
 /// empty records would otherwise fill memory before it fills a batch.
@@ -127,6 +127,11 @@ impl Buffer {
                 usize::try_from(self.content_bytes).unwrap_or(usize::MAX) + self.overhead_bytes
             }
         }
+    }
+
+    /// True when it has records in memory that may go to a file.
+    pub(super) fn can_spill(&self) -> bool {
+        matches!(&self.held, Held::Records { payload, .. } if !payload.is_empty())
     }
 
     /// Takes out what may go to a file: the records in memory, and the file that they follow.
@@ -268,7 +273,8 @@ fn reserve(payload: &mut Vec<u8>, extra: usize, batch_bytes: usize) {
     if needed <= payload.capacity() {
         return;
     }
-    let doubled = (2 * payload.capacity()).max(FIRST_BYTES);
+    // Powers of two, whatever the parts: else the steps depend on how large the first part was.
+    let doubled = (2 * payload.capacity()).max(FIRST_BYTES).max(needed.min(DOUBLING_BYTES).next_power_of_two());
     // The last record may reach beyond the size that cuts the batch.
     let whole = batch_bytes.saturating_add(DOUBLING_BYTES);
     let target = if needed > DOUBLING_BYTES { whole.max(doubled) } else { doubled };

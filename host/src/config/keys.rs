@@ -99,7 +99,7 @@ pub(super) const JOURNAL_CACHE_BYTES: Key =
     number("journal.cache_bytes", 32 * MIB, MIB, 16 * GIB, "a stream that keeps up is never read back from disk");
 
 pub(super) const MEMORY_BUDGET_BYTES: Key =
-    number("memory.budget_bytes", 512 * MIB, 8 * MIB, TIB, "fits a small machine; open batches above it are cut early");
+    number("memory.budget_bytes", 512 * MIB, 8 * MIB, TIB, "fits a small machine; open batches above it wait in files");
 
 pub(super) const PARTITIONS_ACTIVE_COUNT: Key =
     number("partitions.active_count", 500, 1, 100_000, "Firehose's own quota; one more and the first due is cut early");

@@ -7,21 +7,21 @@
 use std::borrow::Cow;
 
 /// Values within values: the reader recurses. `serde_json` has the same bound.
-pub(super) const MOST_NESTING: usize = 128;
+pub(crate) const MOST_NESTING: usize = 127;
 
 /// Where and why text is not JSON. Never holds any of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
-pub(super) struct Malformed {
+pub(crate) struct Malformed {
     /// What is wrong.
-    pub(super) problem: &'static str,
+    pub(crate) problem: &'static str,
     /// Offset in the text.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 /// What kind of value begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Object,
     Array,
     String,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// For messages.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Object => "an object",
             Self::Array => "an array",
@@ -47,30 +47,30 @@ impl Kind {
 
 /// A place in a text.
 #[derive(Clone, Debug)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0, depth: 0 }
     }
 
     /// Offset in the text.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// True when only white space is left.
-    pub(super) fn is_done(&mut self) -> bool {
+    pub(crate) fn is_done(&mut self) -> bool {
         self.space();
         self.at >= self.text.len()
     }
 
     /// Kind of the value that comes next.
-    pub(super) fn peek(&mut self) -> Result<Kind, Malformed> {
+    pub(crate) fn peek(&mut self) -> Result<Kind, Malformed> {
         self.space();
         match self.byte() {
             Some(b'{') => Ok(Kind::Object),
@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Enters the object or array that comes next.
-    pub(super) fn enter(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn enter(&mut self) -> Result<(), Malformed> {
         if self.depth >= MOST_NESTING {
             return Err(self.malformed("nested too deeply"));
         }
@@ -96,7 +96,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next key of the object that was entered, with the cursor before its value; none at its end, which is passed.
-    pub(super) fn next_key(&mut self, is_first: bool) -> Result<Option<Cow<'a, str>>, Malformed> {
+    pub(crate) fn next_key(&mut self, is_first: bool) -> Result<Option<Cow<'a, str>>, Malformed> {
         self.space();
         match self.byte() {
             Some(b'}') => {
@@ -125,7 +125,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// True when the array that was entered has another item, which comes next; its end is passed.
-    pub(super) fn next_item(&mut self, is_first: bool) -> Result<bool, Malformed> {
+    pub(crate) fn next_item(&mut self, is_first: bool) -> Result<bool, Malformed> {
         self.space();
         match self.byte() {
             Some(b']') => {
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The string that comes next.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
         let start = self.at + 1;
         let end = plain_end(self.text.as_bytes(), start);
         if self.text.as_bytes().get(end) == Some(&b'"') {
@@ -170,7 +170,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The text of the number that comes next.
-    pub(super) fn number(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn number(&mut self) -> Result<&'a str, Malformed> {
         let start = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
         match self.byte() {
@@ -194,7 +194,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes `true`, `false` or `null`, whichever `kind` is.
-    pub(super) fn word(&mut self, kind: Kind) -> Result<(), Malformed> {
+    pub(crate) fn word(&mut self, kind: Kind) -> Result<(), Malformed> {
         let word = match kind {
             Kind::True => "true",
             Kind::False => "false",
@@ -211,7 +211,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes the value that comes next and gives its text.
-    pub(super) fn skip(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn skip(&mut self) -> Result<&'a str, Malformed> {
         let kind = self.peek()?;
         let start = self.at;
         match kind {
@@ -240,7 +240,8 @@ impl<'a> Cursor<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    fn skip_string(&mut self) -> Result<(), Malformed> {
+    /// Passes the string that comes next.
+    pub(crate) fn skip_string(&mut self) -> Result<(), Malformed> {
         self.at += 1;
         loop {
             self.at = plain_end(self.text.as_bytes(), self.at);
@@ -328,6 +329,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What is here does not belong to the document.
+    pub(crate) fn trailing(&self) -> Malformed {
+        self.malformed("unexpected text")
+    }
+
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -337,10 +343,29 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Offset of the first byte at or after `at` that ends a run of plain characters in a string.
+/// Offset of the first byte at or after `at` that ends a run of plain characters in a string. Eight bytes at a time: most
+/// of a record is text.
 fn plain_end(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len())
+    let (words, _) = rest.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let ends = ends_in(u64::from_le_bytes(*word));
+        if ends != 0 {
+            return at + 8 * place + ends.trailing_zeros() as usize / 8;
+        }
+    }
+    let tail = &rest[8 * words.len()..];
+    let place = tail.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(tail.len());
+    at + 8 * words.len() + place
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control character. A borrow may set bits above the lowest
+/// that is right, so only that one counts.
+fn ends_in(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (is(b'"') | is(b'\\') | below(word, 0x20)) & (ONES << 7)
 }
 
 #[cfg(test)]
@@ -444,8 +469,29 @@ mod tests {
     fn nesting_is_bounded() {
         let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(skipped(&deep(MOST_NESTING)).is_ok());
+        assert!(serde_json::from_str::<Value>(&deep(MOST_NESTING)).is_ok());
+        assert!(serde_json::from_str::<Value>(&deep(MOST_NESTING + 1)).is_err());
         assert_eq!(skipped(&deep(MOST_NESTING + 1)).unwrap_err().problem, "nested too deeply");
         assert!(skipped(&"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn a_run_of_plain_characters_ends_where_it_does() {
+        let slow = |bytes: &[u8], at: usize| {
+            bytes[at..]
+                .iter()
+                .position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1F))
+                .map_or(bytes.len(), |to| at + to)
+        };
+        for end in 0..=255_u8 {
+            for place in 0..20 {
+                let mut bytes = [b' ', b'!', 0x7F, 0x80, 0xFF, b'#', b'[', b']'].repeat(3);
+                bytes[place] = end;
+                bytes[22] = b'"';
+                (0..24)
+                    .for_each(|at| assert_eq!(plain_end(&bytes, at), slow(&bytes, at), "{end} at {place}, from {at}"));
+            }
+        }
     }
 
     fn json() -> impl Strategy<Value = Value> {

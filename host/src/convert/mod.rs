@@ -9,6 +9,8 @@
 //! | `table` | rows in columns |
 //! | `check` | which records of a batch can be converted |
 //!
+//! The cursor also serves queries that only look at members (`process/query`).
+//!
 //! Two stages use it: processing, to set aside what cannot be converted while the record is still at hand, and
 //! encoding, to write columns. Both read by the same reader and the same pinned schema, so they agree, and a replay
 //! agrees with the first run whatever the catalogue says by then.
@@ -20,7 +22,7 @@ mod check;
 mod glue;
 mod instant;
 mod joda;
-mod json;
+pub(crate) mod json;
 mod reader;
 mod scalar;
 mod schema;

@@ -1,10 +1,14 @@
 //! One memory budget for everything between the journal and the destination.
 //!
 //! A batch owns its share and returns it on drop. The budget never blocks whoever holds data that could be
-//! delivered: it answers "over" and the stream with more than its fair share cuts its buffer early. Refuses to queue.
+//! delivered: it answers "over" and the stream with more than its fair share writes its buffers to files or cuts them
+//! early. What must be in memory whole for a while, an object that is encoded or sent from a file, waits for room beside
+//! others of its kind. Refuses to queue anything else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Shared accounting of buffered bytes.
 #[derive(Clone, Debug)]
@@ -22,6 +26,31 @@ struct Shared {
 pub(crate) struct Share {
     budget: Budget,
     bytes: usize,
+}
+
+/// Room for what is large and in memory for a while only.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pieces: Arc<Semaphore>,
+    all: u32,
+}
+
+/// What one piece of room is.
+const PIECE_BYTES: u64 = 64 << 10;
+
+impl Room {
+    /// Room for `bytes` at once.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let all = u32::try_from(bytes as u64 / PIECE_BYTES).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        Self { pieces: Arc::new(Semaphore::new(all as usize)), all }
+    }
+
+    /// Waits until there is room for `bytes`, or, where all of it is less, for nothing else. In the order of asking, so
+    /// that nothing large waits for ever. None when the process stops.
+    pub(crate) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let pieces = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(self.all);
+        Arc::clone(&self.pieces).acquire_many_owned(pieces).await.ok()
+    }
 }
 
 impl Budget {
@@ -42,6 +71,12 @@ impl Budget {
     /// True when nothing more should be read into memory.
     pub(crate) fn is_over(&self) -> bool {
         self.0.used_bytes.load(Ordering::Relaxed) > self.0.limit_bytes
+    }
+
+    /// True when buffers that fill should go to files: half of the budget is for what is encoded and sent meanwhile, so
+    /// that the host, its journal's memory and what the allocator keeps included, stays near its budget.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.0.used_bytes.load(Ordering::Relaxed) > self.0.limit_bytes / 2
     }
 
     /// What one holder may keep while the budget is over. At least one holder is above it whenever the budget is
@@ -77,6 +112,8 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -85,8 +122,10 @@ mod tests {
         let mut share = budget.share();
         share.resize(101);
         assert!(budget.is_over());
+        share.resize(51);
+        assert!(!budget.is_over() && budget.is_tight());
         share.resize(40);
-        assert!(!budget.is_over());
+        assert!(!budget.is_over() && !budget.is_tight());
         let mut other = budget.share();
         other.resize(80);
         assert!(budget.is_over());
@@ -95,6 +134,24 @@ mod tests {
         drop(other);
         assert_eq!(budget.0.used_bytes.load(Ordering::Relaxed), 0);
         assert_eq!(budget.0.holders.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_the_room_has_it_alone() {
+        let room = Room::new(1 << 20);
+        let small = room.take(1).await.unwrap();
+        let large = room.take(1 << 30);
+        tokio::pin!(large);
+        assert!(large.as_mut().now_or_never().is_none());
+        // Behind what is large, nothing small gets through first.
+        let other = room.take(1);
+        tokio::pin!(other);
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(small);
+        let held = large.await.unwrap();
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(held);
+        assert!(other.await.is_some());
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! One sealed batch on its way: encode, deliver, repeat until stored, tell the journal.
 //!
-//! A batch whose destination stays away gives its memory back and is made again from the journal for a later attempt,
-//! so that a dead destination costs disk, not memory. What a destination other than S3 does not take in time goes to the
-//! error output. Refuses to give up on that: nothing acknowledged is thrown away here.
+//! An object whose destination stays away gives its memory back and waits in a file, or, where there is no room for it, is
+//! made again from the journal for a later attempt, so that a dead destination costs disk, not memory. What a destination
+//! other than S3 does not take in time goes to the error output. Refuses to give up on that: nothing acknowledged is
+//! thrown away here.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ use super::dead_letter::REDELIVERED;
 use super::history::History;
 use super::ladder::{Ladder, Next};
 use super::outlet::Outlets;
+use super::parcel::Parcel;
 use super::{is_true, replay};
 
 /// Attempts a body is kept in memory for; after that the destination is taken to be down for a while.
@@ -112,17 +114,14 @@ impl Delivery {
     /// S3 is never given up: nothing of what is stored there has anywhere else to go.
     async fn object_until_stored(&mut self) {
         let mut attempts = 0;
-        let mut held: Option<(Object, Share)> = None;
+        let mut held: Option<Parcel> = None;
         loop {
-            let (object, share) = match held.take() {
-                Some(held) => held,
-                None => self.object().await,
-            };
-            let Err(error) = self.put(&object).await else { return };
+            let (mut parcel, room) = self.parcel(held.take()).await;
+            let Some(object) = self.opened(&mut parcel).await else { continue };
+            let Err(error) = self.put(object).await else { return };
             attempts += 1;
-            if attempts < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
-                held = Some((object, share));
-            }
+            held = self.kept(parcel, attempts).await;
+            drop(room);
             self.pause(attempts, &error, None).await;
         }
     }
@@ -160,16 +159,14 @@ impl Delivery {
     async fn object_until_done(&mut self) -> Lost {
         let mut ladder = Ladder::new();
         let mut attempts_before = 0;
-        let mut held: Option<(Object, Share)> = None;
+        let mut held: Option<Parcel> = None;
         loop {
-            let (object, share) = match held.take() {
-                Some(held) => held,
-                None => self.object().await,
-            };
+            let (mut parcel, room) = self.parcel(held.take()).await;
+            let Some(object) = self.opened(&mut parcel).await else { continue };
             let retry = self.retry();
             let outlet = self.outlets.current();
             let outcome = match &outlet {
-                Ok(Some(Outlet::Objects(outlet))) => outlet.deliver(&object).await,
+                Ok(Some(Outlet::Objects(outlet))) => outlet.deliver(object).await,
                 Ok(_) => Err(unopened(&self.seal)),
                 Err(error) => Err(repeated(error)),
             };
@@ -177,18 +174,16 @@ impl Delivery {
             if let Some(failure) = failure.as_ref().filter(|failure| !failure.code.starts_with(LOADING)) {
                 // Nothing says that it is staged, so it may be nowhere yet: it is never given up.
                 attempts_before += 1;
-                if attempts_before < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
-                    held = Some((object, share));
-                }
+                held = self.kept(parcel, attempts_before).await;
+                drop(room);
                 self.metrics.delivery_retries.inc();
                 self.pause(attempts_before, failure, None).await;
                 continue;
             }
             match ladder.learn(1, outcome.as_ref().cloned(), Instant::now(), retry) {
                 Next::Again(left) => {
-                    if ladder.attempts() < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
-                        held = Some((object, share));
-                    }
+                    held = self.kept(parcel, ladder.attempts()).await;
+                    drop(room);
                     let failure = failure.unwrap_or_else(|| unopened(&self.seal));
                     self.metrics.delivery_retries.inc();
                     self.pause(ladder.attempts(), &failure, Some(left)).await;
@@ -201,7 +196,7 @@ impl Delivery {
                 Next::Done => {
                     if let Ok(Some(Outlet::Objects(outlet))) = outlet {
                         let mut attempts = 0;
-                        while let Err(error) = outlet.give_up(&object).await {
+                        while let Err(error) = outlet.give_up(object).await {
                             attempts += 1;
                             self.pause(attempts, &error, None).await;
                         }
@@ -333,9 +328,51 @@ impl Delivery {
         tokio::time::sleep(wait).await;
     }
 
-    /// The encoded object, from memory or made again.
-    async fn object(&mut self) -> (Object, Share) {
-        let (content, mut share, unencoded) = self.content().await;
+    /// The encoded object and, when it is in a file, room to read it.
+    async fn parcel(&mut self, held: Option<Parcel>) -> (Parcel, Option<OwnedSemaphorePermit>) {
+        let mut parcel = match held {
+            Some(parcel) => parcel,
+            None => self.made().await,
+        };
+        // Many objects may wait for their turn at once, as when all partitions are due.
+        if self.context.budget.is_over() && parcel.parked_bytes().is_none() {
+            parcel = match parcel.park(&self.context.spool).await {
+                Ok(parked) => parked,
+                // It is sent from where it is.
+                Err(parcel) => parcel,
+            };
+        }
+        let room = match parcel.parked_bytes() {
+            Some(bytes) => self.context.send_room.take(bytes).await,
+            None => None,
+        };
+        (parcel, room)
+    }
+
+    /// The object of a parcel; none when its file is damaged.
+    async fn opened<'p>(&self, parcel: &'p mut Parcel) -> Option<&'p Object> {
+        match parcel.open().await {
+            Ok(object) => Some(object),
+            Err(error) => {
+                tracing::warn!(stream = %self.seal.stream, key = %self.seal.key, %error, "an object that waited in a file cannot be read and is made again");
+                None
+            }
+        }
+    }
+
+    /// What is kept of an object for its next attempt: while the destination may be back soon, all of it.
+    async fn kept(&self, parcel: Parcel, attempts: u32) -> Option<Parcel> {
+        if attempts < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
+            return Some(parcel);
+        }
+        parcel.park(&self.context.spool).await.ok()
+    }
+
+    /// The encoded object, from what was accumulated or made again.
+    async fn made(&mut self) -> Parcel {
+        let (Held { content, mut share, unencoded }, room) = self.content().await;
+        // What is in a file is in memory until it is encoded.
+        share.resize(usize::try_from(content.bytes()).unwrap_or(usize::MAX).max(content.bytes_in_memory()));
         // Encoding takes the content; should it fail, which no checked definition leads to, it is made again.
         let mut content = Some(content);
         let object = self
@@ -344,23 +381,22 @@ impl Delivery {
                 async {
                     let content = match content {
                         Some(content) => content,
-                        None => self.made_again().await?.content,
+                        None => self.made_again().await?.0.content,
                     };
                     self.encode(Arc::clone(&self.seal), content).await
                 }
             })
             .await;
-        drop(unencoded);
+        drop((unencoded, room));
         if let Some((promised_bytes, scale)) = self.promised.take() {
             scale.learn(promised_bytes, object.body.len() as u64);
         }
-        share.resize(object.body.len());
-        (object, share)
+        Parcel::new(object, share)
     }
 
     /// The rows, from memory or made again.
     async fn rows(&mut self) -> (Rows, Share) {
-        let (content, share, _) = self.content().await;
+        let (Held { content, share, .. }, _room) = self.content().await;
         match content {
             Content::Rows(rows) => (rows, share),
             // No other content is sealed for a destination that takes rows; should it be, it waits and is not lost.
@@ -370,12 +406,16 @@ impl Delivery {
         }
     }
 
-    async fn content(&mut self) -> (Content, Share, Option<Share>) {
-        let Held { content, share, unencoded } = match self.content.take() {
-            Some(present) => present,
+    /// The content, and the room that it takes where it was not in memory.
+    async fn content(&mut self) -> (Held, Option<OwnedSemaphorePermit>) {
+        match self.content.take() {
+            Some(held @ Held { content: Content::Spilled { .. }, .. }) => {
+                let room = self.context.encode_room.take(held.content.bytes()).await;
+                (held, room)
+            }
+            Some(held) => (held, None),
             None => self.until_made(|| self.made_again()).await,
-        };
-        (content, share, unencoded)
+        }
     }
 
     /// Makes something that a damaged disk or a missing plugin may stand in the way of, however long that takes.
@@ -408,7 +448,8 @@ impl Delivery {
         self.context.workers.encode(encode).await?
     }
 
-    async fn made_again(&self) -> Result<Held, PrepareError> {
+    async fn made_again(&self) -> Result<(Held, Option<OwnedSemaphorePermit>), PrepareError> {
+        let room = self.context.encode_room.take(self.seal.content_bytes).await;
         let _turn = self.context.rebuild_turns.acquire().await;
         let mut share = self.context.budget.share();
         share.resize(usize::try_from(self.seal.content_bytes).unwrap_or(usize::MAX));
@@ -420,7 +461,7 @@ impl Delivery {
                 "a sealed batch came out differently: its plugin is not deterministic or its records are damaged"
             );
         }
-        Ok(Held { content, share, unencoded: None })
+        Ok((Held { content, share, unencoded: None }, room))
     }
 }
 

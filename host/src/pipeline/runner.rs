@@ -22,9 +22,7 @@ use crate::definition::{Definition, Processor};
 use crate::encode;
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
-use crate::record::{
-    Batch, Content, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed,
-};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -34,7 +32,7 @@ use super::guard::{Guard, Weighed};
 use super::history::{History, HistoryError};
 use super::outlet::Outlets;
 use super::swap::{Swap, SwapError};
-use super::{is_true, replay, work};
+use super::{is_true, replay, spill, work};
 
 /// Sealed batches of one stream that may wait for their destination before the stream reads no further. Four keep
 /// the destination busy while the next batch fills.
@@ -50,6 +48,14 @@ const UNCOMPRESSED_SHARE: u64 = 4;
 
 /// Plugin calls of one stream in flight, ahead of the ordered re-join.
 const CALLS_IN_FLIGHT: usize = 4;
+
+/// Seals that are asked of the journal at once: it writes them together, and all partitions may be due at the same time.
+/// Its queue has 8,192 places for notes of all streams.
+const SEALS_AT_ONCE: usize = 8;
+
+/// What part of its fair share a stream writes to files at a time: writing a little at a time would take a look at every
+/// buffer for each record's worth of room.
+const SPILLED_SHARE: usize = 4;
 
 /// How soon a stream that waits for memory looks again: others free it and do not know who waits.
 const LOOK_FOR_MEMORY: Duration = Duration::from_millis(20);
@@ -519,13 +525,18 @@ impl Runner {
         self.metrics.failed.add(transformed.rejected.len() as u64, failed_bytes);
         let cuts = self.accumulator.add(transformed, self.context.elapsed_ms());
         self.seal_all(cuts).await?;
-        if self.context.budget.is_over() { self.relieve().await } else { Ok(()) }
+        if self.context.budget.is_tight() { self.relieve().await } else { Ok(()) }
     }
 
-    /// Gives memory back when the budget is over and this stream holds more than its share.
+    /// Gives memory back when the budget runs short and this stream holds more than its share: to files while they have
+    /// room, by early cuts when it is over and they have not.
     async fn relieve(&mut self) -> Result<(), RunnerError> {
-        while self.context.budget.is_over() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() {
+        while self.context.budget.is_tight() && self.accumulator.bytes() > self.context.budget.fair_share_bytes() / 2 {
             if !self.spill().await? {
+                if !self.context.budget.is_over() {
+                    return Ok(());
+                }
+                tracing::warn!(stream = %self.definition.name, "memory is short and the spool has no room: a batch is cut early");
                 let cut = self.accumulator.cut_largest();
                 return self.seal_all(cut).await;
             }
@@ -534,35 +545,42 @@ impl Runner {
         Ok(())
     }
 
-    /// Writes the records of the largest buffer to the spool, so that its object becomes as large as was asked for. False
+    /// Writes the records of the largest buffers to the spool, so that their objects become as large as was asked for. False
     /// when there is nothing to write, or no room.
     async fn spill(&mut self) -> Result<bool, RunnerError> {
-        let Some((partition, records, mut file)) = self.accumulator.take_spill() else { return Ok(false) };
-        let spool = self.context.spool.clone();
-        let writing = tokio::task::spawn_blocking(move || {
-            let written = spool.append(&mut file, &records);
-            (records, file, written)
-        });
-        // Whoever ends with the records in hand must not leave a buffer behind that would be sealed without them.
-        let (records, file, written) = writing.await.map_err(|_panicked| work::Gone)?;
-        match written {
-            Ok(()) => {
-                self.accumulator.put_spill(&partition, Vec::new(), file);
-                Ok(true)
-            }
-            Err(error) => {
-                tracing::warn!(stream = %self.definition.name, %error, "a batch cannot be spilled to disk and is cut early");
-                self.accumulator.put_spill(&partition, records, file);
-                Ok(false)
-            }
+        let spills = self.accumulator.take_spills(self.context.budget.fair_share_bytes() / SPILLED_SHARE);
+        if spills.is_empty() {
+            return Ok(false);
         }
+        let (spills, written) = spill::write(self.context.spool.clone(), spills).await?;
+        spills.into_iter().for_each(|spill| self.accumulator.put_spill(spill));
+        if let Err(error) = &written {
+            tracing::debug!(stream = %self.definition.name, %error, "a batch cannot be spilled to disk");
+        }
+        Ok(written.is_ok())
     }
 
     async fn seal_all(&mut self, cuts: impl IntoIterator<Item = Cut>) -> Result<(), RunnerError> {
         // An update that was answered rules what is sealed after it.
         self.follow_definition();
+        let mut cuts = cuts.into_iter();
+        loop {
+            let some: Vec<Cut> = cuts.by_ref().take(SEALS_AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.seal_some(some).await?;
+        }
+        self.share.resize(self.accumulator.bytes());
+        Ok(())
+    }
+
+    /// Seals cuts in their order, by one write where the journal can, and starts their deliveries.
+    async fn seal_some(&mut self, cuts: Vec<Cut>) -> Result<(), RunnerError> {
+        self.swap.noted().await?;
+        let mut seals = Vec::with_capacity(cuts.len());
+        let mut all_held = Vec::with_capacity(cuts.len());
         for cut in cuts {
-            self.swap.noted().await?;
             let (id, sealed_ms) = (self.context.random.uuid(), self.context.clock.now_ms());
             let promised = cut.promised_bytes.map(|bytes| (bytes, Arc::clone(&self.scale)));
             let (seal, content) = cut.plan(self.stream, &self.sealing, id, sealed_ms, &self.context.random)?;
@@ -570,20 +588,21 @@ impl Runner {
             let (mut share, mut unencoded) = (self.context.budget.share(), self.unencoded.share());
             share.resize(bytes);
             unencoded.resize(bytes);
-            self.share.resize(self.accumulator.bytes());
-            let seal = self.context.journal.seal(seal).await?;
+            seals.push(seal);
+            all_held.push((Held { content, share, unencoded: Some(unencoded) }, promised));
+        }
+        self.share.resize(self.accumulator.bytes());
+        // Asked for in their order, which is the order in which the journal writes them.
+        let sealed = try_join_all(seals.into_iter().map(|seal| self.context.journal.seal(seal))).await?;
+        for (seal, (held, promised)) in sealed.into_iter().zip(all_held) {
             if matches!(seal.partition, Partition::Main | Partition::Keyed(_)) {
                 self.metrics.sealed.add(seal.record_count, seal.content_bytes);
             }
             self.noted_open_from = seal.open_from;
-            // What is in a file is not worth making again.
-            let is_spilled = matches!(content, Content::Spilled { .. });
             let is_crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
-            let crowded = is_crowded && !is_spilled;
-            let held = (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) });
+            let held = if is_crowded { spill::set_down(self.context.spool.clone(), held).await? } else { Some(held) };
             self.send(seal, held, promised);
         }
-        self.share.resize(self.accumulator.bytes());
         Ok(())
     }
 

@@ -244,6 +244,26 @@ async fn a_small_budget_spills() {
     assert!(memory.bodies().values().all(|body| body.starts_with(first) && body.ends_with(last)));
 }
 
+/// Row X1: what a destination does not take waits in a file, not in memory, and is sent from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_destination_does_not_take_waits_in_a_file() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Arc::new(Memory::new(BUCKET)));
+    memory.fail_next(usize::MAX, Verdict::Retry(Some(Duration::from_millis(1))));
+    let telemetry = Telemetry::new();
+    let plugins = plugins_in(folder.path(), &telemetry);
+    let storage = Arc::new(Disk::new(folder.path().join("journal")));
+    let spool = Spool::open(&folder.path().join("spool"), 1 << 20).unwrap();
+    let pipeline = start_beside(&Bulk::default(), spool.clone(), storage, plugins, telemetry, &memory, 1 << 20);
+    pipeline.backend().create(definition(1 << 20, 0)).await.unwrap();
+    put(&pipeline, lines(0..500)).await;
+    let (all, spooled) = (lines(0..500).payload().len() as u64, spool.clone());
+    until("the object's file", || spooled.used_bytes() == all).await;
+    memory.fail_next(0, Verdict::Retry(None));
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_once_each(&memory, 500);
+    assert_eq!((memory.bodies().len(), spool.used_bytes()), (1, 0));
+}
+
 /// Row D8: without room in the spool objects come out smaller, nothing waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_budget_cuts_early() {

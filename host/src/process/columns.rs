@@ -24,12 +24,16 @@ impl Filling {
     }
 
     /// Sets the value of record `at`, which comes after those that were set before.
-    pub(super) fn set(&mut self, at: usize, value: String) {
-        let next = index(self.column.dictionary.len() + 1);
-        let code = *self.known.entry(value).or_insert_with_key(|value| {
-            self.column.dictionary.push(value.clone());
-            next
-        });
+    pub(super) fn set(&mut self, at: usize, value: &str) {
+        let code = match self.known.get(value) {
+            Some(&code) => code,
+            None => {
+                self.column.dictionary.push(value.to_owned());
+                let code = index(self.column.dictionary.len());
+                self.known.insert(value.to_owned(), code);
+                code
+            }
+        };
         self.column.codes.resize(at, 0);
         self.column.codes.push(code);
     }
@@ -97,7 +101,7 @@ mod tests {
         let mut filling = Filling::new(name.to_owned());
         for (at, value) in values.iter().enumerate() {
             if let Some(value) = value {
-                filling.set(at, (*value).to_owned());
+                filling.set(at, value);
             }
         }
         filling.finish(values.len())

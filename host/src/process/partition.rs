@@ -98,8 +98,8 @@ mod tests {
     fn partitioned(rows: &[(Option<&str>, Option<&str>)], room_bytes: u32) -> Vec<(u32, String)> {
         let (mut plugin, mut query) = (Filling::new("region".into()), Filling::new("$query:day".into()));
         for (at, (region, day)) in rows.iter().enumerate() {
-            region.iter().for_each(|value| plugin.set(at, (*value).to_owned()));
-            day.iter().for_each(|value| query.set(at, (*value).to_owned()));
+            region.iter().for_each(|value| plugin.set(at, value));
+            day.iter().for_each(|value| query.set(at, value));
         }
         let records = with(&records(&vec!["r"; rows.len()]), vec![plugin.finish(rows.len()), query.finish(rows.len())]);
         let key = |source, name: &str, uses| PartitionKey { source, name: name.to_owned(), uses };
@@ -135,7 +135,7 @@ mod tests {
         let event_time = EventTime { key: key(), patterns: vec!["yyyy".into()], time_zone: String::new() };
         let mut column = Filling::new(key().column());
         for (at, value) in ["2018-08-27T10:30:00Z", "1535365800", "soon"].into_iter().enumerate() {
-            column.set(at, value.to_owned());
+            column.set(at, value);
         }
         let records = with(&records(&["r"; 4]), vec![column.finish(4)]);
         let faults = check(&records, &Partitioning { keys: Vec::new(), room_bytes: 0, event_time: Some(event_time) });

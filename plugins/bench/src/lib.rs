@@ -2,6 +2,7 @@
 //!
 //! Twice the same work: with the SDK's view of JSON, and, where the setting `parser` is `serde_json`, with that. Either
 //! way the record is checked whole, but only the level is read, and the new member is spliced in before the last brace.
+//! With the setting `key = "service"` that member is a partition key.
 //! Refuses nothing else: other members may be anything.
 
 use std::borrow::Cow;
@@ -57,6 +58,9 @@ fn view(mut record: Record<'_>, pipeline: &str) -> Result<Outcome, hydrant_plugi
     match object.get("level") {
         Some(level) if level == "debug" => Ok(Outcome::Drop),
         Some(_) => {
+            if let (Some("service"), Some(service)) = (record.context().setting("key"), object.get("service")) {
+                record.set("service", &service.as_str().unwrap_or_default());
+            }
             object.edit().set("pipeline", pipeline).write(record.output());
             Ok(Outcome::Replace)
         }
@@ -68,6 +72,8 @@ fn view(mut record: Record<'_>, pipeline: &str) -> Result<Outcome, hydrant_plugi
 struct Line<'a> {
     #[serde(borrow)]
     level: Cow<'a, str>,
+    #[serde(borrow, default)]
+    service: Option<Cow<'a, str>>,
 }
 
 fn serde(mut record: Record<'_>) -> Result<Outcome, serde_json::Error> {
@@ -81,6 +87,9 @@ fn serde(mut record: Record<'_>) -> Result<Outcome, serde_json::Error> {
     let Some(open) = data.strip_suffix(b"}") else {
         return Ok(Outcome::fail("no JSON object"));
     };
+    if let (Some("service"), Some(service)) = (record.context().setting("key"), &line.service) {
+        record.set("service", service);
+    }
     let output = record.output();
     output.push(open);
     output.push(MEMBER);

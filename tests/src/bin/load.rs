@@ -37,6 +37,9 @@ struct Arguments {
     /// Records per second in all; unset means as fast as answers come.
     #[arg(long)]
     rate: Option<u64>,
+    /// Values of `service` over all records; unset means six.
+    #[arg(long)]
+    keys: Option<u32>,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -61,6 +64,7 @@ async fn main() {
         batch: arguments.batch,
         connections: arguments.connections,
         rate: arguments.rate,
+        keys: arguments.keys,
     };
     let summary = run(&Client::with(arguments.address, credentials, 0), &work).await;
     if arguments.json {

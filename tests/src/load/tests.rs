@@ -50,7 +50,7 @@ async fn fake(records: Arc<AtomicU64>) -> SocketAddr {
 
 fn work(streams: usize, rate: Option<u64>) -> Work {
     let streams = (0..streams).map(|at| format!("s{at}")).collect();
-    Work { streams, records: 2_000, record_bytes: 256, batch: 50, connections: 4, rate }
+    Work { streams, records: 2_000, record_bytes: 256, batch: 50, connections: 4, rate, keys: None }
 }
 
 #[tokio::test]
@@ -67,13 +67,13 @@ async fn every_record_is_sent_and_counted_once() {
 
 #[test]
 fn records_have_their_size_and_are_json_lines() {
-    for line in log_records(3, 200, 256) {
+    for line in log_records(3, 200, 256, None) {
         assert_eq!(line.len(), 256);
         assert!(line.ends_with('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert!(value["level"].is_string());
     }
-    let debug = log_records(3, 200, 256).iter().filter(|line| line.contains(r#""level":"debug""#)).count();
+    let debug = log_records(3, 200, 256, None).iter().filter(|line| line.contains(r#""level":"debug""#)).count();
     assert_eq!(debug, 20);
 }
 

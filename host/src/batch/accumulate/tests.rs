@@ -504,6 +504,30 @@ fn event_time_makes_partitions() {
     assert_eq!(again, [("2018/08/27 00".to_owned(), 2, 1), ("2018/08/27 19".to_owned(), 3, 1)]);
 }
 
+/// What goes to files is taken where there is most of it, and no more than is asked for.
+#[test]
+fn the_largest_buffers_go_to_files_first() {
+    let mut accumulator = Accumulator::new(STREAM, &partitioned(1 << 30), &BTreeMap::new(), 0, PARTITIONS);
+    let of = |first: u64, country: &str, count: usize| of_countries(first, &vec![country; count]);
+    // Capacities grow by doubling from 8 KiB on.
+    accumulator.add(of(0, "A", 10), 0);
+    accumulator.add(of(10, "B", 5_000), 0);
+    accumulator.add(of(5_010, "C", 2_000), 0);
+    let named = |spills: &[Spill]| -> Vec<Partition> { spills.iter().map(|spill| spill.partition.clone()).collect() };
+    let country = |name: &str| Partition::Keyed(vec![name.to_owned()]);
+    let before = accumulator.bytes();
+    let spills = accumulator.take_spills(1);
+    assert_eq!(named(&spills), [country("B")]);
+    assert!(spills[0].records.len() == 50_000 && accumulator.bytes() < before);
+    spills.into_iter().for_each(|spill| accumulator.put_spill(spill));
+    assert_eq!(accumulator.bytes(), before);
+    let spills = accumulator.take_spills(before - 1);
+    assert_eq!(named(&spills), [country("B"), country("C"), country("A")]);
+    spills.into_iter().for_each(|spill| accumulator.put_spill(Spill { records: Vec::new(), ..spill }));
+    assert!(accumulator.take_spills(1).is_empty());
+    assert_eq!(accumulator.flush().len(), 3);
+}
+
 /// What an input has in one partition is in one object, also when its outputs for another stand between.
 #[test]
 fn outputs_of_one_input_stay_together_in_each_partition() {

@@ -10,17 +10,20 @@ use super::super::columns::{Filling, QUERY};
 use super::super::partition::FAILED;
 use super::super::step::{Fault, index};
 use super::meter::{self, Stopped};
-use super::program::{self, Compiled, Kind, QueryError, Table};
+use super::plain::Plain;
+use super::program::{self, Compiled, Kind, Prepared, QueryError, Table};
 use super::value::{Map, Value};
 use crate::record::{Column, Records};
 
 /// Most bytes of a value: an object's whole key has no more.
-const VALUE_BYTES: usize = 1024;
+pub(super) const VALUE_BYTES: usize = 1024;
 
 /// A program and the keys that are wanted of it.
 #[derive(Clone)]
 pub(in super::super) struct Query {
     compiled: Arc<Compiled>,
+    /// The same program, where it only looks at members.
+    plain: Option<Plain>,
     keys: Vec<String>,
 }
 
@@ -36,8 +39,14 @@ impl Query {
     /// # Errors
     /// It does not compile.
     pub(in super::super) fn new(query: &str, keys: Option<Vec<String>>) -> Result<Self, QueryError> {
-        let (compiled, named) = program::prepare(query)?;
-        Ok(Self { compiled: Arc::new(compiled), keys: keys.unwrap_or(named) })
+        let Prepared { compiled, plain, named } = program::prepare(query)?;
+        Ok(Self { compiled: Arc::new(compiled), plain, keys: keys.unwrap_or(named) })
+    }
+
+    /// The same, but that every record is given to the interpreter.
+    #[cfg(test)]
+    pub(super) fn interpreted(query: &str, keys: Option<Vec<String>>) -> Result<Self, QueryError> {
+        Ok(Self { plain: None, ..Self::new(query, keys)? })
     }
 
     /// A column for each key, and the records of which the program says nothing that can be used. Blocks for as long as
@@ -46,6 +55,10 @@ impl Query {
         if records.is_empty() {
             return (Vec::new(), Vec::new());
         }
+        if self.plain.as_ref().is_some_and(|plain| records.iter().all(|record| plain.takes(record))) {
+            return self.run(records);
+        }
+        // The interpreter recurses.
         let done = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("jq".to_owned()).stack_size(meter::THREAD_STACK_BYTES);
             let started = thread.spawn_scoped(scope, || self.run(records)).map_err(|error| error.to_string())?;
@@ -62,15 +75,39 @@ impl Query {
         let mut columns: Vec<Filling> = self.keys.iter().map(|key| Filling::new(format!("{QUERY}{key}"))).collect();
         let mut faults = Vec::new();
         for (at, record) in records.iter().enumerate() {
-            match meter::run(|| self.values(record)).unwrap_or_else(|stopped| Err(stopped.into())) {
-                Ok(values) => {
-                    let set = columns.iter_mut().zip(values).filter_map(|(column, value)| Some((column, value?)));
-                    set.for_each(|(column, value)| column.set(at, value));
-                }
-                Err(problem) => faults.push((index(at), Fault::failed(FAILED, problem.message))),
+            let set = match &self.plain {
+                Some(plain) if plain.takes(record) => self.look(plain, record, at, &mut columns),
+                _ => self.interpret(record, at, &mut columns),
+            };
+            if let Err(problem) = set {
+                faults.push((index(at), Fault::failed(FAILED, problem.message)));
             }
         }
         (columns.into_iter().map(|column| column.finish(records.len())).collect(), faults)
+    }
+
+    /// Sets what the program says of record `at`, if it says it of all keys.
+    fn interpret(&self, record: &[u8], at: usize, columns: &mut [Filling]) -> Result<(), Problem> {
+        let values = meter::run(|| self.values(record)).unwrap_or_else(|stopped| Err(stopped.into()))?;
+        let set = columns.iter_mut().zip(&values).filter_map(|(column, value)| Some((column, value.as_ref()?)));
+        set.for_each(|(column, value)| column.set(at, value));
+        Ok(())
+    }
+
+    /// The same, by looking at members.
+    fn look(&self, plain: &Plain, record: &[u8], at: usize, columns: &mut [Filling]) -> Result<(), Problem> {
+        let found = plain.say(record)?;
+        let of = |key: &String| plain.place(key).map(|place| found[place].text(key)).transpose();
+        // A record that fails has no key at all.
+        for key in &self.keys {
+            of(key)?;
+        }
+        for (column, key) in columns.iter_mut().zip(&self.keys) {
+            if let Some(value) = of(key)? {
+                column.set(at, &value);
+            }
+        }
+        Ok(())
     }
 
     /// What the program says of a record, for each key that is wanted; none where it says nothing.
@@ -102,26 +139,36 @@ fn value(members: &Map, key: &str) -> Result<Option<String>, Problem> {
         Value::Text(text) if text.len() <= VALUE_BYTES => text.to_string(),
         Value::Bool(_) | Value::Int(_) => value.to_json(),
         Value::Float(float) if !float.is_nan() => value.to_json(),
-        Value::Text(_) => return Err(Problem::of(key, "it has more than 1024 bytes")),
-        Value::Null | Value::Float(_) => return Err(Problem::of(key, "it is null")),
-        Value::Array(_) | Value::Object(_) => {
-            return Err(Problem::of(key, "it is neither text nor number nor boolean"));
-        }
+        Value::Text(_) => return Err(Problem::too_long(key)),
+        Value::Null | Value::Float(_) => return Err(Problem::null(key)),
+        Value::Array(_) | Value::Object(_) => return Err(Problem::nested(key)),
     };
     Ok(Some(text))
 }
 
 /// Why a record has no keys.
-struct Problem {
+pub(super) struct Problem {
     message: String,
 }
 
 impl Problem {
-    fn new(message: &str) -> Self {
+    pub(super) fn new(message: &str) -> Self {
         Self { message: message.to_owned() }
     }
 
-    fn of(key: &str, problem: &str) -> Self {
+    pub(super) fn too_long(key: &str) -> Self {
+        Self::of(key, "it has more than 1024 bytes")
+    }
+
+    pub(super) fn null(key: &str) -> Self {
+        Self::of(key, "it is null")
+    }
+
+    pub(super) fn nested(key: &str) -> Self {
+        Self::of(key, "it is neither text nor number nor boolean")
+    }
+
+    pub(super) fn of(key: &str, problem: &str) -> Self {
         Self { message: format!("partition key {key}: {problem}") }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `program` | compiles a program, and says what is wrong with it |
 //! | `extract` | runs it over records, and makes columns of what it says |
+//! | `plain` | the same for programs that only look at members, without running them |
 //! | `meter` | what a run may use up |
 //! | `value`, `ops`, `reckon` | JSON with jq's rules |
 //! | `funs`, `regexes` | the functions |
@@ -33,6 +34,7 @@ mod extract;
 mod funs;
 mod meter;
 mod ops;
+mod plain;
 mod program;
 mod reckon;
 mod regexes;

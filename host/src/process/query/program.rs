@@ -10,6 +10,7 @@ use jaq_core::load::{self, Arena, File, Loader};
 use jaq_core::path::Part;
 use jaq_core::{Compiler, DataT, compile, data};
 
+use super::plain::Plain;
 use super::value::Value;
 use super::{funs, meter};
 
@@ -79,9 +80,18 @@ pub fn check_query(query: &str) -> Result<Vec<String>, String> {
     with_stack(|| keys(query)).map_err(|error| error.to_string())
 }
 
+/// A program ready to run.
+pub(super) struct Prepared {
+    pub(super) compiled: Compiled,
+    /// The same, where it only looks at members.
+    pub(super) plain: Option<Plain>,
+    /// Keys that it names itself.
+    pub(super) named: Vec<String>,
+}
+
 /// The same, compiled.
-pub(super) fn prepare(query: &str) -> Result<(Compiled, Vec<String>), QueryError> {
-    with_stack(|| Ok((compile(query)?, keys(query))))?
+pub(super) fn prepare(query: &str) -> Result<Prepared, QueryError> {
+    with_stack(|| Ok(Prepared { compiled: compile(query)?, plain: Plain::of(query), named: keys(query) }))?
 }
 
 /// Parsing and compiling go down into a program by recursion: a few levels for each bracket, word or sign.

@@ -112,7 +112,7 @@ pub(crate) async fn load(host: &Host, arguments: &[String]) -> (Summary, u64) {
 }
 
 /// Waits until the host has ended; its processor time up to the last instruction, and its highest memory.
-async fn drained(host: &mut Host) -> (Duration, u64) {
+pub(crate) async fn drained(host: &mut Host) -> (Duration, u64) {
     let pid = host.pid();
     let mut peak = 0;
     let ended = until("the drain", DRAIN_LIMIT, async || {
@@ -180,7 +180,7 @@ impl Figures {
 }
 
 /// Middle of the values; the lower one of two.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
@@ -188,6 +188,6 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// A figure as a whole number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures are positive and far below 2^53")]
-fn whole(figure: f64) -> u64 {
+pub(crate) fn whole(figure: f64) -> u64 {
     figure as u64
 }

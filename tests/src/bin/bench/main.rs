@@ -6,9 +6,13 @@
 #![expect(clippy::print_stdout, reason = "the table is its purpose")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench that cannot run has no figures")]
 
+mod bulk;
 mod chain;
 mod crowd;
+mod destinations;
 mod fleet;
+mod outage;
+mod partitions;
 mod stages;
 mod store;
 mod table;
@@ -29,8 +33,20 @@ pub(crate) struct Arguments {
     /// Bytes of the backlog that a restart meets.
     #[arg(long, default_value_t = 4 << 30)]
     backlog_bytes: u64,
-    /// Only these parts: plain, plugin, stages, backlog, idle, spread; and crowd, which compiles 1,000 plugins and is
-    /// left out unless it is named.
+    /// Records of each destination and format: of 500 partitions, objects of a megabyte.
+    #[arg(long, default_value_t = 2_000_000)]
+    destination_records: u64,
+    /// Bytes over all partitions, at 500 and at 5,000 of them; 4294967296 is what the host is to hold in flight.
+    #[arg(long, default_value_t = 1 << 30)]
+    partition_bytes: u64,
+    /// Seconds that the destination is away; 3600 is what the host is to bear.
+    #[arg(long, default_value_t = 60)]
+    outage_seconds: u64,
+    /// Of the destinations only those whose name contains this.
+    #[arg(long, default_value = "")]
+    case: String,
+    /// Only these parts: plain, plugin, stages, destinations, partitions, outage, backlog, idle, spread; and crowd, which
+    /// compiles 1,000 plugins and is left out unless it is named.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -56,6 +72,19 @@ async fn main() {
     if arguments.wants("stages") {
         let stages = stages::measure();
         table.add("stages alone, thread CPU time", stages::rows(&stages, &chains));
+    }
+    if arguments.wants("destinations") {
+        let title = format!("each destination, {} records of 256 bytes", arguments.destination_records);
+        table.add(&title, destinations::measure(&arguments).await);
+    }
+    if arguments.wants("partitions") {
+        for partitions in [500, 5_000] {
+            let title = format!("{partitions} partitions of 128 MiB, memory budget 512 MiB");
+            table.add(&title, partitions::measure(partitions, arguments.partition_bytes).await);
+        }
+    }
+    if arguments.wants("outage") {
+        table.add("a destination is away at 10,000 records/s", outage::measure(arguments.outage_seconds).await);
     }
     if arguments.wants("backlog") {
         table.add("restart with a backlog", fleet::backlog(arguments.backlog_bytes).await);

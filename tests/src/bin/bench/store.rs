@@ -23,7 +23,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Store {
     folder: TempDir,
     address: SocketAddr,
-    child: Child,
+    /// None while it is down.
+    child: Option<Child>,
 }
 
 impl Store {
@@ -31,15 +32,28 @@ impl Store {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
-        let address = free_address();
+        let mut store = Self { folder, address: free_address(), child: None };
+        store.up().await;
+        store
+    }
+
+    /// Nobody answers any more; what it has stays.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("an own child can be killed");
+            child.wait().expect("an own child can be waited for");
+        }
+    }
+
+    /// Starts it where it was.
+    pub(crate) async fn up(&mut self) {
         let mut command = Command::new(binary());
-        command.args(["--port", &address.to_string(), "--quiet", "posix"]).arg(folder.path());
+        command.args(["--port", &self.address.to_string(), "--quiet", "posix"]).arg(self.folder.path());
         command.env("ROOT_ACCESS_KEY", KEY).env("ROOT_SECRET_KEY", SECRET);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("versitygw can be started");
-        let store = Self { folder, address, child };
-        let answering = until("versitygw", START_LIMIT, async || get(address, "/").await.ok());
+        self.child = Some(child);
+        let answering = until("versitygw", START_LIMIT, async || get(self.address, "/").await.ok());
         answering.await.expect("versitygw answers");
-        store
     }
 
     /// `[s3] endpoint`.
@@ -67,8 +81,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.child.kill().expect("an own child can be killed");
-        self.child.wait().expect("an own child can be waited for");
+        self.kill();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Figures with their goals, as text. Refuses to compute.
+//! Figures with their goals, as text, and how busy the machine was. Refuses to compute.
 
 use std::fmt;
 
@@ -34,6 +34,12 @@ pub(crate) fn thousands(number: f64) -> String {
 /// Bytes as MiB.
 pub(crate) fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Load averages of the last minute and five minutes: what a figure of a busy machine is to be read with.
+pub(crate) fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(2).collect::<Vec<_>>().join(", ")
 }
 
 /// Groups of rows.

@@ -1,0 +1,86 @@
+//! A destination that is away while records come in, and comes back: what that costs in memory, and how soon
+//! everything is delivered.
+//!
+//! Refuses to guess: memory is read from the kernel all along, and the drain is over when the host itself counts every
+//! acknowledged record as delivered.
+
+use std::time::{Duration, Instant};
+
+use hydrant_tests::host::{Host, Setup};
+use hydrant_tests::metrics::sum;
+use hydrant_tests::process;
+use hydrant_tests::wait::until;
+use serde_json::{Value, json};
+
+use crate::chain::{TABLES, load};
+use crate::destinations::partitioned;
+use crate::store::Store;
+use crate::table::{Row, load_average, mib, row, thousands};
+
+/// Records per second of the outage.
+const RATE: u64 = 10_000;
+/// Seconds at the same rate before it, against which memory is held.
+const HEALTHY_SECONDS: u64 = 20;
+/// An hour's backlog drains within minutes; this only bounds a host that hangs.
+const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// One stream whose S3 is away for so many seconds; then one of 500 partitions.
+pub(crate) async fn measure(seconds: u64) -> Vec<Row> {
+    let plain = json!({"CompressionFormat": "GZIP", "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 10}});
+    let mut rows = vec![row("load average of the machine, before", load_average(), "")];
+    rows.extend(run("S3", plain, seconds).await);
+    let mut partitions = partitioned("{service: .service}");
+    partitions["BufferingHints"] = json!({"SizeInMBs": 64, "IntervalInSeconds": 60});
+    rows.extend(run("500 partitions", partitions, seconds).await);
+    rows.push(row("load average of the machine, after", load_average(), ""));
+    rows
+}
+
+async fn run(name: &str, destination: Value, seconds: u64) -> Vec<Row> {
+    let mut store = Store::start().await;
+    let tables = format!("{TABLES}\n[journal]\ncapacity_bytes = {}\n", (seconds * RATE * 512).max(16 << 30));
+    let setup = Setup { s3_endpoint: store.endpoint(), tables, environment: store.environment(), ..Setup::default() };
+    let host = Host::start(setup).await;
+    host.client().create_stream("load", destination).await;
+    let paced =
+        |seconds: u64| [format!("--records={}", RATE * seconds), format!("--rate={RATE}"), "--keys=500".to_owned()];
+    let (healthy, healthy_peak) = load(&host, &paced(HEALTHY_SECONDS)).await;
+    delivered(&host, healthy.acknowledged_records as f64).await;
+    store.kill();
+    let cpu_before = process::cpu_time(host.pid()).unwrap_or_default();
+    let (away, peak) = load(&host, &paced(seconds)).await;
+    let cpu = process::cpu_time(host.pid()).unwrap_or_default() - cpu_before;
+    let all = (healthy.acknowledged_records + away.acknowledged_records) as f64;
+    let left = all - done(&host).await;
+    store.up().await;
+    let back = Instant::now();
+    let cpu_before = process::cpu_time(host.pid()).unwrap_or_default();
+    delivered(&host, all).await;
+    let drain = back.elapsed().as_secs_f64();
+    let drain_cpu = (process::cpu_time(host.pid()).unwrap_or_default() - cpu_before).as_secs_f64();
+    let peak = peak.max(process::peak_resident_bytes(host.pid()).unwrap_or_default());
+    vec![
+        row(format!("{name}: seconds without destination"), thousands(seconds as f64), ""),
+        row(format!("{name}: records refused meanwhile"), thousands(away.refused_records as f64), "0"),
+        row(format!("{name}: peak memory while all was well"), mib(healthy_peak), ""),
+        row(format!("{name}: peak memory, outage and drain"), mib(peak), "flat"),
+        row(
+            format!("{name}: CPU seconds of the host per second of it"),
+            format!("{:.2}", cpu.as_secs_f64() / away.seconds),
+            "",
+        ),
+        row(format!("{name}: records left when it came back"), thousands(left), ""),
+        row(format!("{name}: records/s of the drain"), thousands(left / drain), ">= 50,000"),
+        row(format!("{name}: drain against intake"), format!("{:.1} x", left / drain / RATE as f64), ">= 5 x"),
+        row(format!("{name}: records per CPU-second of the drain"), thousands(left / drain_cpu), ""),
+    ]
+}
+
+async fn done(host: &Host) -> f64 {
+    sum(&host.metrics().await, "hydrant_deliver_delivered_records_total", &[])
+}
+
+async fn delivered(host: &Host, wanted: f64) {
+    let delivered = until("every record's delivery", LIMIT, async || (done(host).await >= wanted).then_some(()));
+    delivered.await.unwrap_or_else(|error| panic!("{error}:\n{}", host.log_tail()));
+}
