@@ -281,7 +281,7 @@ mod tests {
         let mut text = String::from(
             "(module (memory (export \"memory\") 64)\n(func $other (param i32) (result i32) local.get 0)\n",
         );
-        write!(text, "(data $d \"{}\")\n", "0123456789abcdef".repeat(150_000)).unwrap();
+        writeln!(text, "(data $d \"{}\")", "0123456789abcdef".repeat(150_000)).unwrap();
         // Something to be moved, and other instructions between which the operations stand.
         text.push_str("(func (export \"run\") (param $n i32) (local $i i32)\n(loop $l (i32.store (i32.mul (local.get $i) (i32.const 4)) (i32.mul (local.get $i) (i32.const 40503))) (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 1048576))))\n");
         text.push_str(body);
