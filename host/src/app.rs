@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, Health};
@@ -111,6 +111,7 @@ impl Host for App {
         };
         // Set once, here.
         door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
+        show_held(pipeline.held(), health.clone());
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })
     }
@@ -334,6 +335,16 @@ async fn outlets(
         ca_pem: ca_pem(settings)?,
         signing: opensearch::Signing { provider, region: settings.region.clone(), clock: Arc::clone(clock) },
     })
+}
+
+/// Has readiness name the streams that are held, for as long as there is a pipeline.
+fn show_held(mut held: watch::Receiver<Vec<String>>, health: Health) {
+    tokio::spawn(async move {
+        while held.changed().await.is_ok() {
+            let streams = held.borrow_and_update().clone();
+            health.show_held(streams);
+        }
+    });
 }
 
 /// Where tables of format conversion are looked up.

@@ -6,10 +6,14 @@ mod backend;
 mod breaker;
 mod budget;
 mod delivery;
+mod gate;
+mod gather;
 mod guard;
 mod history;
 mod ladder;
+mod making;
 mod outlet;
+mod parcel;
 mod replay;
 mod runner;
 mod streams;
@@ -36,13 +40,18 @@ use crate::telemetry::Telemetry;
 pub use backend::PipelineBackend;
 
 use budget::Budget;
+use parcel::Room;
 use streams::Streams;
 use work::Workers;
 
 /// Objects on their way at once, over all streams: enough to fill a fast link, few enough for one machine's sockets.
 const DELIVERIES_AT_ONCE: usize = 32;
 
-/// Sealed batches being made again at once; each may need its whole size in memory.
+/// Requests of streams whose S3 is away, of which each has one at a time: apart from the others, so that however many
+/// buckets hang, those that answer have their turns.
+const PROBES_AT_ONCE: usize = 32;
+
+/// Streams whose sealed batches are made again at once; each may need memory for one of them at least.
 const REBUILDS_AT_ONCE: usize = 2;
 
 /// How often gauges that depend on the time are brought up to date: well inside any scrape interval.
@@ -66,7 +75,11 @@ pub(crate) struct Context {
     /// Most partitions that a stream fills at once.
     pub(crate) active_partitions: usize,
     pub(crate) workers: Workers,
+    /// What may wait there for places that are away.
+    parked: Budget,
+    parked_bytes: usize,
     pub(crate) delivery_turns: Semaphore,
+    pub(crate) probe_turns: Semaphore,
     pub(crate) rebuild_turns: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<Random>,
@@ -80,6 +93,11 @@ impl Context {
     /// Milliseconds since the start, never jumping.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Where one stream's batches wait for places that are away.
+    pub(crate) fn room(&self) -> Room {
+        Room::new(self.spool.clone(), self.parked.clone(), self.parked_bytes)
     }
 
     /// The instant of [`Self::elapsed_ms`].
@@ -124,6 +142,7 @@ pub struct Pipeline {
     streams: Arc<Streams>,
     telemetry: Arc<Telemetry>,
     draining: watch::Sender<bool>,
+    held: watch::Receiver<Vec<String>>,
 }
 
 /// How a stop went.
@@ -139,6 +158,8 @@ impl Pipeline {
     /// Starts a runner for every stream the journal remembers.
     pub fn start(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // The other half is for batches that fill.
+        let parked_bytes = usize::try_from(parts.spool.capacity_bytes() / 2).unwrap_or(usize::MAX);
         let context = Arc::new(Context {
             journal: parts.journal,
             plugins: parts.plugins,
@@ -148,17 +169,22 @@ impl Pipeline {
             backoff: Policy::default(),
             budget: Budget::new(parts.memory_bytes),
             spool: parts.spool,
+            parked: Budget::new(parked_bytes),
+            parked_bytes,
             active_partitions: parts.active_partitions,
             workers: Workers::new(cores),
             delivery_turns: Semaphore::new(DELIVERIES_AT_ONCE),
+            probe_turns: Semaphore::new(PROBES_AT_ONCE),
             rebuild_turns: Semaphore::new(REBUILDS_AT_ONCE),
             clock: parts.clock,
             random: parts.random,
             started: Instant::now(),
             failed: watch::Sender::new(None),
         });
+        let (show_held, held) = watch::channel(Vec::new());
         let pipeline = Self {
             context,
+            held,
             streams: Arc::new(Streams::default()),
             telemetry: parts.telemetry,
             draining: watch::Sender::new(false),
@@ -167,7 +193,7 @@ impl Pipeline {
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(REFRESH);
             while let Some(streams) = streams.upgrade() {
-                streams.refresh(clock.now_ms());
+                show_held.send_replace(streams.refresh(clock.now_ms()));
                 ticks.tick().await;
             }
         });
@@ -181,6 +207,11 @@ impl Pipeline {
     /// Definitions of the streams in service.
     pub fn definitions(&self) -> Vec<Arc<crate::definition::Definition>> {
         self.streams.all().iter().map(|running| Arc::clone(&running.handle().definition)).collect()
+    }
+
+    /// Streams that hold because what they must store last cannot be stored, as `ACCOUNT/NAME`; the first hundred.
+    pub fn held(&self) -> watch::Receiver<Vec<String>> {
+        self.held.clone()
     }
 
     /// What the API talks to.

@@ -31,10 +31,11 @@ pub(super) enum Kind {
     Snapshot = 9,
     Dropped = 10,
     Clean = 11,
+    Failing = 12,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Records,
         Self::Definition,
         Self::Deleted,
@@ -46,6 +47,7 @@ impl Kind {
         Self::Snapshot,
         Self::Dropped,
         Self::Clean,
+        Self::Failing,
     ];
 
     /// Its name in reports.
@@ -62,6 +64,7 @@ impl Kind {
             Self::Snapshot => "snapshot",
             Self::Dropped => "dropped",
             Self::Clean => "clean",
+            Self::Failing => "failing",
         }
     }
 

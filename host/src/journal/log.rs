@@ -358,6 +358,10 @@ impl Log {
                 return Ok(is_news.then_some((stream, Note::Checkpoint(Checkpoint { open_from }))));
             }
             Action::Attempt(stream, span) => (stream, Note::Attempt(span)),
+            Action::Failing(stream, failing) => {
+                let is_news = |stream: &Stream| stream.has_seal(failing.id) && !stream.is_failing(failing.id);
+                return Ok(self.stream(stream).is_ok_and(is_news).then_some((stream, Note::Failing(failing))));
+            }
             // Handled by the caller.
             Action::Append { .. }
             | Action::Copy { .. }

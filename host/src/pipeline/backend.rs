@@ -91,6 +91,7 @@ impl Backend for PipelineBackend {
         self.streams.remove(account, name);
         self.telemetry.forget_stream(account, name);
         running.handle().metrics.breaker.forget();
+        running.handle().metrics.gates.forget();
         Ok(())
     }
 }
@@ -145,6 +146,7 @@ fn empty(id: StreamId, definition: Definition) -> StreamState {
         open_from: 0,
         next: 0,
         attempts: Vec::new(),
+        failing: BTreeMap::new(),
     }
 }
 

@@ -21,9 +21,7 @@ use crate::batch::{Accumulator, Cut};
 use crate::definition::{Definition, Processor};
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
 use crate::process::Chain;
-use crate::record::{
-    Batch, Content, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed,
-};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Partition, PluginVersion, Seal, Sequence, StreamId, Transformed};
 use crate::telemetry::StreamMetrics;
 
 use super::Context;
@@ -199,7 +197,7 @@ impl Runner {
             held_ms: None,
             holding: false,
             in_flight: FuturesOrdered::new(),
-            outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), state.id, signals.definition.clone())),
+            outlets: Arc::new(Outlets::new(&context, state.id, signals.definition.clone(), &metrics)),
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,
@@ -209,7 +207,8 @@ impl Runner {
             context,
         };
         for seal in state.undelivered {
-            runner.send(seal, None);
+            let failing_since_ms = state.failing.get(&seal.id).copied();
+            runner.send(seal, None, failing_since_ms);
         }
         Some(runner)
     }
@@ -560,17 +559,21 @@ impl Runner {
                 self.metrics.sealed.add(seal.record_count, seal.content_bytes);
             }
             self.noted_open_from = seal.open_from;
-            // What is in a file is not worth making again.
-            let is_spilled = matches!(content, Content::Spilled { .. });
+            let held = Held { content, share, unencoded: Some(unencoded) };
             let is_crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
-            let crowded = is_crowded && !is_spilled;
-            self.send(seal, (!crowded).then_some(Held { content, share, unencoded: Some(unencoded) }));
+            let held = if is_crowded { held.into_file(&self.context).await? } else { Some(held) };
+            self.send(seal, held, None);
         }
         self.share.resize(self.accumulator.bytes());
         Ok(())
     }
 
-    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>) {
+    /// What its deliveries share.
+    pub(crate) fn outlets(&self) -> Arc<Outlets> {
+        Arc::clone(&self.outlets)
+    }
+
+    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>, failing_since_ms: Option<u64>) {
         self.pending.entry(seal.first).or_default().push(Arc::clone(&seal));
         let delivery = Delivery {
             context: Arc::clone(&self.context),
@@ -579,6 +582,7 @@ impl Runner {
             seal: Arc::clone(&seal),
             content,
             outlets: Arc::clone(&self.outlets),
+            failing_since_ms,
             cancelled: self.signals.cancelled.clone(),
         };
         self.deliveries.spawn(async move { (seal, delivery.run().await) });

@@ -3,6 +3,7 @@
 mod breakers;
 mod canaries;
 mod objects;
+mod outages;
 mod power_cuts;
 mod processors;
 mod replays;

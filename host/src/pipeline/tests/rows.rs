@@ -3,7 +3,7 @@
 use super::*;
 use crate::definition::{Buffering, IndexRotation, OpenSearch, SearchFlavour, Target};
 
-fn searched(retry_seconds: u32, backs_up_all: bool) -> Definition {
+pub(super) fn searched(retry_seconds: u32, backs_up_all: bool) -> Definition {
     let target = Target::OpenSearch(OpenSearch {
         flavour: SearchFlavour::OpenSearch,
         endpoint: "https://search.example".to_owned(),
@@ -31,7 +31,7 @@ async fn begin(folder: &Path, memory: &Arc<Memory>, bulk: &Bulk, definition: Opt
 }
 
 /// Sequence numbers of rows that are where they belong, and of those in the error output, whose lines must be whole.
-fn found(memory: &Memory, bulk: &Bulk) -> (Vec<u64>, Vec<u64>) {
+pub(super) fn found(memory: &Memory, bulk: &Bulk) -> (Vec<u64>, Vec<u64>) {
     let mut failed = Vec::new();
     for (key, body) in memory.bodies() {
         assert!(key.starts_with("errors/AmazonOpenSearchService-failed/"), "{key}");
