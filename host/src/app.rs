@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, Health};
@@ -126,6 +126,7 @@ impl Host for App {
         failures.set(Arc::new(FailuresOf(pipeline.dead_letters(delivery.look)))).ok();
         recopies.set(Arc::new(RecopyDesk::new(outlets, delivery.shelf, Arc::clone(&pipeline)))).ok();
         door.set(Arc::new(PluginDoor::new(plugins, Arc::clone(&pipeline)))).ok();
+        show_held(pipeline.held(), health.clone());
         health.clear("start");
         Ok(Self { pipeline, health, api, admin, embedded: delivery.embedded, grace: settings.shutdown.grace })
     }
@@ -352,6 +353,16 @@ async fn outlets(
         ca_pem: ca_pem(settings)?,
         signing: opensearch::Signing { provider, region: settings.region.clone(), clock: Arc::clone(clock) },
     })
+}
+
+/// Has readiness name the streams that are held, for as long as there is a pipeline.
+fn show_held(mut held: watch::Receiver<Vec<String>>, health: Health) {
+    tokio::spawn(async move {
+        while held.changed().await.is_ok() {
+            let streams = held.borrow_and_update().clone();
+            health.show_held(streams);
+        }
+    });
 }
 
 /// Where tables of format conversion are looked up.

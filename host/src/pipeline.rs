@@ -7,9 +7,12 @@ mod breaker;
 mod budget;
 mod dead_letter;
 mod delivery;
+mod gate;
+mod gather;
 mod guard;
 mod history;
 mod ladder;
+mod making;
 mod outlet;
 mod parcel;
 mod replay;
@@ -43,17 +46,23 @@ pub use backend::PipelineBackend;
 pub use dead_letter::{Brought, Cursor, DeadLetterError, DeadLetters, Found, Page, Shown, Tally, Wish};
 
 use budget::{Budget, Room};
+use parcel::Shelf;
 use streams::Streams;
 use work::Workers;
 
 /// Objects on their way at once, over all streams: enough to fill a fast link, few enough for one machine's sockets.
 const DELIVERIES_AT_ONCE: usize = 32;
 
-/// Sealed batches being made again at once; each may need its whole size in memory.
+/// Requests of streams whose S3 is away, of which each has one at a time: apart from the others, so that however many
+/// buckets hang, those that answer have their turns.
+const PROBES_AT_ONCE: usize = 32;
+
+/// Streams whose sealed batches are made again at once; each may need memory for one of them at least.
 const REBUILDS_AT_ONCE: usize = 2;
 
 /// What part of the budget batches may take that are read from files to be encoded, and what part objects that are read
-/// from files to be sent: of the smallest budget still 16 MiB, of the default one the largest batch.
+/// from files to be sent; half as much those that ask for the others. Of the smallest budget still 16 MiB, of the
+/// default one the largest batch.
 const PASSING_SHARE: usize = 4;
 
 /// How often gauges that depend on the time are brought up to date: well inside any scrape interval.
@@ -77,12 +86,18 @@ pub(crate) struct Context {
     /// Room for objects that are read from a file to be sent. Apart from the other, because a destination may take its
     /// time and the encoder never does.
     pub(crate) send_room: Room,
+    /// The same for those that ask whether a place is back: it may take them long to hear that it is not.
+    pub(crate) probe_room: Room,
     /// Where what memory has no room for waits.
     pub(crate) spool: Spool,
     /// Most partitions that a stream fills at once.
     pub(crate) active_partitions: usize,
     pub(crate) workers: Workers,
+    /// What may wait there for places that are away.
+    parked: Budget,
+    parked_bytes: usize,
     pub(crate) delivery_turns: Semaphore,
+    pub(crate) probe_turns: Semaphore,
     pub(crate) rebuild_turns: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<Random>,
@@ -96,6 +111,11 @@ impl Context {
     /// Milliseconds since the start, never jumping.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Where one stream's batches wait for places that are away.
+    pub(crate) fn shelf(&self) -> Shelf {
+        Shelf::new(self.spool.clone(), self.parked.clone(), self.parked_bytes)
     }
 
     /// The instant of [`Self::elapsed_ms`].
@@ -140,6 +160,7 @@ pub struct Pipeline {
     streams: Arc<Streams>,
     telemetry: Arc<Telemetry>,
     draining: watch::Sender<bool>,
+    held: watch::Receiver<Vec<String>>,
 }
 
 /// How a stop went.
@@ -155,6 +176,8 @@ impl Pipeline {
     /// Starts a runner for every stream the journal remembers.
     pub fn start(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // The other half is for batches that fill.
+        let parked_bytes = usize::try_from(parts.spool.capacity_bytes() / 2).unwrap_or(usize::MAX);
         let context = Arc::new(Context {
             journal: parts.journal,
             plugins: parts.plugins,
@@ -165,18 +188,24 @@ impl Pipeline {
             budget: Budget::new(parts.memory_bytes),
             encode_room: Room::new(parts.memory_bytes / PASSING_SHARE),
             send_room: Room::new(parts.memory_bytes / PASSING_SHARE),
+            probe_room: Room::new(parts.memory_bytes / PASSING_SHARE / 2),
             spool: parts.spool,
+            parked: Budget::new(parked_bytes),
+            parked_bytes,
             active_partitions: parts.active_partitions,
             workers: Workers::new(cores),
             delivery_turns: Semaphore::new(DELIVERIES_AT_ONCE),
+            probe_turns: Semaphore::new(PROBES_AT_ONCE),
             rebuild_turns: Semaphore::new(REBUILDS_AT_ONCE),
             clock: parts.clock,
             random: parts.random,
             started: Instant::now(),
             failed: watch::Sender::new(None),
         });
+        let (show_held, held) = watch::channel(Vec::new());
         let pipeline = Self {
             context,
+            held,
             streams: Arc::new(Streams::default()),
             telemetry: parts.telemetry,
             draining: watch::Sender::new(false),
@@ -185,7 +214,7 @@ impl Pipeline {
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(REFRESH);
             while let Some(streams) = streams.upgrade() {
-                streams.refresh(clock.now_ms());
+                show_held.send_replace(streams.refresh(clock.now_ms()));
                 ticks.tick().await;
             }
         });
@@ -213,6 +242,11 @@ impl Pipeline {
         let handles = self.streams.all().into_iter().map(|running| running.handle());
         let named = handles.filter(|handle| handle.definition.name == name);
         named.map(|handle| (handle.id, Arc::clone(&handle.definition))).collect()
+    }
+
+    /// Streams that hold because what they must store last cannot be stored, as `ACCOUNT/NAME`; the first hundred.
+    pub fn held(&self) -> watch::Receiver<Vec<String>> {
+        self.held.clone()
     }
 
     /// What the API talks to.

@@ -65,6 +65,11 @@ impl Spool {
         Ok(Self(Arc::new(Inner { folder: folder.to_owned(), capacity_bytes, used_bytes, next })))
     }
 
+    /// The limit.
+    pub fn capacity_bytes(&self) -> u64 {
+        self.0.capacity_bytes
+    }
+
     /// Bytes in all files.
     pub fn used_bytes(&self) -> u64 {
         self.0.used_bytes.load(Ordering::Relaxed)

@@ -5,6 +5,7 @@
 //! and words fixed in this code. Refuses to log, to aggregate over time, and to be read by a stage.
 
 mod breakers;
+mod gates;
 mod swaps;
 
 use std::fmt;
@@ -18,9 +19,11 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 pub use breakers::{BreakerMetrics, StreamBreaker};
+pub use gates::{DeliveryState, GateMetrics, Place, StreamGates};
 pub use swaps::SwapMetrics;
 
 use breakers::Breakers;
+use gates::Gates;
 
 /// Label of everything counted per stream.
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -100,10 +103,14 @@ pub struct StreamMetrics {
     pub delivered_objects: Counter,
     /// Delivery attempts that failed and will be repeated.
     pub delivery_retries: Counter,
+    /// Reads of the journal to make sealed batches again.
+    pub remade_reads: Counter,
     /// Age of the oldest record not yet delivered, milliseconds; 0 when there is none.
     pub freshness_ms: Gauge<i64>,
     /// The breaker of its plugin.
     pub breaker: StreamBreaker,
+    /// The places it delivers to.
+    pub gates: StreamGates,
     /// Its changes of versions, counted together with those of all other streams.
     pub swap: SwapMetrics,
 }
@@ -192,6 +199,7 @@ pub struct Telemetry {
     streams: Streams,
     plugins: Plugins,
     breakers: Breakers,
+    gates: Gates,
     swaps: SwapMetrics,
     /// The journal's counters.
     pub journal: JournalMetrics,
@@ -204,6 +212,7 @@ struct Streams {
     volumes: [VolumeFamily; 8],
     delivered_objects: Family<StreamLabel, Counter>,
     delivery_retries: Family<StreamLabel, Counter>,
+    remade_reads: Family<StreamLabel, Counter>,
     freshness_ms: Family<StreamLabel, Gauge<i64>>,
 }
 
@@ -243,8 +252,9 @@ impl Telemetry {
         let streams = Streams::register(&mut registry);
         let plugins = Plugins::register(&mut registry);
         let breakers = Breakers::register(&mut registry);
+        let gates = Gates::register(&mut registry);
         let swaps = swaps::register(&mut registry);
-        Arc::new(Self { registry, streams, plugins, breakers, swaps, journal })
+        Arc::new(Self { registry, streams, plugins, breakers, gates, swaps, journal })
     }
 
     /// The counters of one stream. Fetch once, keep.
@@ -265,13 +275,16 @@ impl Telemetry {
             undelivered: volume(7),
             delivered_objects: self.streams.delivered_objects.get_or_create_owned(&label),
             delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
+            remade_reads: self.streams.remade_reads.get_or_create_owned(&label),
             freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
+            gates: self.gates.of(label.clone()),
             breaker: self.breakers.of(label),
             swap: self.swaps.clone(),
         }
     }
 
-    /// Forgets a deleted stream, so that labels stay bounded by what exists. Its breaker is forgotten where it is held.
+    /// Forgets a deleted stream, so that labels stay bounded by what exists. Its breaker is forgotten where it
+    /// is held.
     pub fn forget_stream(&self, account: &str, stream: &str) {
         let label = StreamLabel { account: account.to_owned(), stream: stream.to_owned() };
         for (records, bytes) in &self.streams.volumes {
@@ -280,7 +293,9 @@ impl Telemetry {
         }
         self.streams.delivered_objects.remove(&label);
         self.streams.delivery_retries.remove(&label);
+        self.streams.remade_reads.remove(&label);
         self.streams.freshness_ms.remove(&label);
+        self.gates.forget(&label);
     }
 
     /// The counters of one plugin. Fetch once, keep.
@@ -347,11 +362,14 @@ impl Streams {
             volumes,
             delivered_objects: Family::default(),
             delivery_retries: Family::default(),
+            remade_reads: Family::default(),
             freshness_ms: Family::default(),
         };
         let (objects, retries) = (streams.delivered_objects.clone(), streams.delivery_retries.clone());
         registry.register("deliver_objects", "Objects stored by the destination", objects);
         registry.register("deliver_retries", "Delivery attempts that failed and are repeated", retries);
+        let help = "Reads of the journal to make sealed batches again";
+        registry.register("deliver_remade_reads", help, streams.remade_reads.clone());
         let freshness = streams.freshness_ms.clone();
         registry.register("deliver_freshness_milliseconds", "Age of the oldest undelivered record", freshness);
         streams

@@ -9,13 +9,14 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Health {
     reasons: Arc<watch::Sender<BTreeMap<&'static str, String>>>,
+    held: Arc<watch::Sender<Vec<String>>>,
 }
 
 impl Health {
     /// Not ready yet: part `start` holds it back until it is cleared.
     pub fn starting() -> Self {
         let reasons = BTreeMap::from([("start", "starting".to_owned())]);
-        Self { reasons: Arc::new(watch::Sender::new(reasons)) }
+        Self { reasons: Arc::new(watch::Sender::new(reasons)), held: Arc::default() }
     }
 
     /// `part` is the reason not to be ready; replaces what the part said before.
@@ -27,6 +28,16 @@ impl Health {
     /// `part` is no longer a reason.
     pub fn clear(&self, part: &'static str) {
         self.reasons.send_if_modified(|reasons| reasons.remove(part).is_some());
+    }
+
+    /// Streams that are held. No reason not to be ready: what is put is kept, and other streams go on.
+    pub fn show_held(&self, streams: Vec<String>) {
+        self.held.send_replace(streams);
+    }
+
+    /// Streams that are held.
+    pub fn held(&self) -> Vec<String> {
+        self.held.borrow().clone()
     }
 
     /// Whether nothing holds readiness back.

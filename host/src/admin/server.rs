@@ -165,7 +165,12 @@ fn answer(request: &Request<Incoming>, telemetry: &Telemetry, health: &Health) -
                 true => (StatusCode::OK, "ready"),
                 false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
             };
-            respond(status, JSON, json!({ "status": word, "reasons": reasons }).to_string())
+            let mut answer = json!({ "status": word, "reasons": reasons });
+            let held = health.held();
+            if !held.is_empty() {
+                answer["held_streams"] = json!(held);
+            }
+            respond(status, JSON, answer.to_string())
         }
         "/metrics" => respond(StatusCode::OK, METRICS, telemetry.render()),
         _ => {

@@ -22,24 +22,26 @@ pub(super) async fn streams(console: &Console, client: &Client) -> Result<(), Fa
         console.note("no streams; `hydrant apply FILE` creates one");
         return Ok(());
     }
-    let head = ["NAME", "STATUS", "VERSION", "DESTINATION", "CREATED"].map(str::to_owned);
-    let rows: Vec<Option<[String; 5]>> =
+    let head = ["NAME", "STATUS", "VERSION", "DESTINATION", "DELIVERY", "CREATED"].map(str::to_owned);
+    let rows: Vec<Option<[String; 6]>> =
         stream::iter(names).map(|name| row(client, name)).buffered(IN_FLIGHT).try_collect().await?;
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows.into_iter().flatten()).collect();
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows.into_iter().flatten()).collect();
     console.say(&table(&rows))
 }
 
 /// Shows one stream.
 pub(super) async fn describe(console: &Console, client: &Client, name: &str) -> Result<(), Failure> {
-    let input = json!({ "DeliveryStreamName": name, "IncludePluginState": true });
+    let input = json!({ "DeliveryStreamName": name, "IncludePluginState": true, "IncludeDeliveryState": true });
     let answer = client.call(Operation::Describe, &input).await?;
     if console.is_json() {
         return console.say_json(&answer);
     }
     let mut rows = Vec::new();
     flatten("", &answer["DeliveryStreamDescription"], &mut rows);
-    if let Some(state) = answer.get("PluginState") {
-        flatten("PluginState", state, &mut rows);
+    for member in ["PluginState", "DeliveryState"] {
+        if let Some(state) = answer.get(member) {
+            flatten(member, state, &mut rows);
+        }
     }
     console.say(&table(&rows))
 }
@@ -69,8 +71,9 @@ async fn names(client: &Client) -> Result<Vec<String>, Refused> {
 }
 
 /// A stream's line; none when it was deleted since it was listed.
-async fn row(client: &Client, name: String) -> Result<Option<[String; 5]>, Refused> {
-    let answer = match client.call(Operation::Describe, &json!({ "DeliveryStreamName": name })).await {
+async fn row(client: &Client, name: String) -> Result<Option<[String; 6]>, Refused> {
+    let input = json!({ "DeliveryStreamName": name, "IncludeDeliveryState": true });
+    let answer = match client.call(Operation::Describe, &input).await {
         Ok(answer) => answer,
         Err(refused) if refused.code() == Some("ResourceNotFoundException") => return Ok(None),
         Err(refused) => return Err(refused),
@@ -82,6 +85,8 @@ async fn row(client: &Client, name: String) -> Result<Option<[String; 5]>, Refus
         text("DeliveryStreamStatus"),
         text("VersionId"),
         destination(found),
+        // Amazon's own service says nothing of it.
+        answer["DeliveryState"]["State"].as_str().unwrap_or("-").to_owned(),
         time(&found["CreateTimestamp"]),
     ]))
 }
@@ -165,6 +170,9 @@ mod tests {
                 if input["IncludePluginState"] == json!(true) {
                     answer["PluginState"] = json!({ "Plugin": "orders", "OnPluginFailure": "Hold", "Breaker": "open" });
                 }
+                if input["IncludeDeliveryState"] == json!(true) && name == "a" {
+                    answer["DeliveryState"] = json!({ "State": "held" });
+                }
                 (200, answer)
             }
             ("DeleteDeliveryStream", _, Some("a")) => (200, json!({})),
@@ -187,9 +195,9 @@ mod tests {
     #[tokio::test]
     async fn streams_are_listed_over_pages() {
         let expected = "\
-NAME  STATUS  VERSION  DESTINATION  CREATED
-a     ACTIVE  1        s3://shop    2015-08-06T22:40:00Z
-c     ACTIVE  1        s3://shop    2015-08-06T22:40:00Z
+NAME  STATUS  VERSION  DESTINATION  DELIVERY  CREATED
+a     ACTIVE  1        s3://shop    held      2015-08-06T22:40:00Z
+c     ACTIVE  1        s3://shop    -         2015-08-06T22:40:00Z
 ";
         assert_eq!(said(Format::Human, "streams").await.expect("a list"), expected);
         let json: Value = serde_json::from_str(&said(Format::Json, "streams").await.expect("a list")).expect("JSON");
@@ -212,6 +220,7 @@ Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration.Process
 PluginState.Plugin orders
 PluginState.OnPluginFailure Hold
 PluginState.Breaker open
+DeliveryState.State held
 ";
         let words = |text: &str| -> Vec<String> {
             text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

@@ -2,7 +2,7 @@
 //!
 //! There is no limit on attempts: an acknowledged record is never dropped, so giving up has nowhere to go. A backlog
 //! waits in the journal, on disk. Refuses to repeat anything itself; the pipeline does, because it also decides when a
-//! waiting body's memory is given back.
+//! waiting body's memory is given back, and who asks for all that wait.
 
 use std::time::Duration;
 

@@ -37,10 +37,11 @@ pub(super) enum Kind {
     Clean = 11,
     Replay = 12,
     Forgotten = 13,
+    Failing = 14,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Records,
         Self::Definition,
         Self::Deleted,
@@ -54,6 +55,7 @@ impl Kind {
         Self::Clean,
         Self::Replay,
         Self::Forgotten,
+        Self::Failing,
     ];
 
     /// Its name in reports.
@@ -72,6 +74,7 @@ impl Kind {
             Self::Clean => "clean",
             Self::Replay => "replay",
             Self::Forgotten => "forgotten",
+            Self::Failing => "failing",
         }
     }
 

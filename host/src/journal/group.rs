@@ -11,7 +11,7 @@ use crate::definition::Definition;
 use crate::record::{Epoch, Records, Replay, Seal, Sequence, StreamId};
 
 use super::frame::{self, Head, Header, Kind, Salt};
-use super::note::{Delivered, Note, Span};
+use super::note::{Delivered, Failing, Note, Span};
 
 /// Something to be made durable.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub(super) enum Action {
     Delivered(StreamId, Delivered),
     Checkpoint(StreamId, Sequence),
     Attempt(StreamId, Span),
+    Failing(StreamId, Failing),
     /// Records that cleaning moves.
     Copy {
         stream: StreamId,

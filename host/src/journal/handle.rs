@@ -190,6 +190,12 @@ impl Journal {
         self.0.queue.delivered(stream, seal);
     }
 
+    /// Notes, durably before long, that delivering a seal failed for the first time: how long it has been tried counts
+    /// from then, over restarts. Losing the note begins that time anew.
+    pub fn failing(&self, stream: StreamId, seal: Uuid, since_ms: u64) {
+        self.0.queue.failing(stream, seal, since_ms);
+    }
+
     /// Notes, durably before long, that everything below `open_from` is sealed or dropped.
     pub fn checkpoint(&self, stream: StreamId, open_from: Sequence) {
         self.0.queue.checkpoint(stream, open_from);

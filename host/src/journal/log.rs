@@ -374,6 +374,10 @@ impl Log {
                 let is_news = before_ms > self.stream(stream)?.replayed.floor_ms();
                 return Ok(is_news.then_some((stream, Note::Forgotten(Forgotten { before_ms }))));
             }
+            Action::Failing(stream, failing) => {
+                let is_news = |stream: &Stream| stream.has_seal(failing.id) && !stream.is_failing(failing.id);
+                return Ok(self.stream(stream).is_ok_and(is_news).then_some((stream, Note::Failing(failing))));
+            }
             // Handled by the caller.
             Action::Append { .. }
             | Action::Replay { .. }

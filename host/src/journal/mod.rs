@@ -47,7 +47,7 @@
 //! | 0 | 4 | `HyFr` |
 //! | 4 | 4 | CRC32C of header bytes 8 to 48 |
 //! | 8 | 4 | CRC32C of the body |
-//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean, 12 replay, 13 forgotten |
+//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean, 12 replay, 13 forgotten, 14 failing |
 //! | 13 | 1 | flags: 1 = copied here by cleaning |
 //! | 14 | 2 | 0 |
 //! | 16 | 4 | stream, 0 for the journal itself |

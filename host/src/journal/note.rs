@@ -24,6 +24,7 @@ pub(super) enum Note {
     Delivered(Delivered),
     Checkpoint(Checkpoint),
     Attempt(Span),
+    Failing(Failing),
     /// Replaces every earlier note of the stream, except the bodies of open seals.
     Snapshot(Box<Snapshot>),
     /// Which segments were given up. Replaces every earlier one.
@@ -38,6 +39,14 @@ pub(super) enum Note {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Delivered {
     pub(super) id: Uuid,
+}
+
+/// The first attempt to deliver a seal failed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failing {
+    pub(super) id: Uuid,
+    /// Milliseconds since 1970.
+    pub(super) since_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +102,9 @@ pub(super) struct Snapshot {
     pub(super) attempts: Vec<Attempt>,
     #[serde(default, skip_serializing_if = "Replayed::is_empty")]
     pub(super) replayed: Replayed,
+    /// Open seals whose first attempt failed; absent in journals of earlier releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) failing: Vec<Failing>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +136,7 @@ impl Note {
             Self::Delivered(_) => Kind::Delivered,
             Self::Checkpoint(_) => Kind::Checkpoint,
             Self::Attempt(_) => Kind::Attempt,
+            Self::Failing(_) => Kind::Failing,
             Self::Snapshot(_) => Kind::Snapshot,
             Self::Dropped(_) => Kind::Dropped,
             Self::Clean => Kind::Clean,
@@ -143,6 +156,7 @@ impl Note {
             Self::Delivered(delivered) => serde_json::to_vec(delivered),
             Self::Checkpoint(checkpoint) => serde_json::to_vec(checkpoint),
             Self::Attempt(span) => serde_json::to_vec(span),
+            Self::Failing(failing) => serde_json::to_vec(failing),
             Self::Snapshot(snapshot) => serde_json::to_vec(snapshot),
             Self::Dropped(dropped) => serde_json::to_vec(dropped),
             Self::Replay(replay) => serde_json::to_vec(replay),
@@ -162,6 +176,7 @@ impl Note {
             Kind::Delivered => Self::Delivered(serde_json::from_slice(body).ok()?),
             Kind::Checkpoint => Self::Checkpoint(serde_json::from_slice(body).ok()?),
             Kind::Attempt => Self::Attempt(serde_json::from_slice(body).ok()?),
+            Kind::Failing => Self::Failing(serde_json::from_slice(body).ok()?),
             Kind::Snapshot => Self::Snapshot(serde_json::from_slice(body).ok()?),
             Kind::Dropped => Self::Dropped(serde_json::from_slice(body).ok()?),
             Kind::Clean => Self::Clean,

@@ -13,7 +13,7 @@ use crate::record::{Sequence, StreamId};
 
 use super::error::AppendError;
 use super::group::Action;
-use super::note::Delivered;
+use super::note::{Delivered, Failing};
 use super::settings::Settings;
 
 /// Tells one waiter how it went.
@@ -49,6 +49,8 @@ struct State {
     bytes: u64,
     checkpoints: BTreeMap<StreamId, Sequence>,
     delivered: BTreeSet<(StreamId, Uuid)>,
+    /// When the delivery of a seal first failed.
+    failing: BTreeMap<(StreamId, Uuid), u64>,
     /// When the oldest lazy note began to wait.
     lazy_since: Option<Instant>,
     is_closed: bool,
@@ -100,6 +102,15 @@ impl Queue {
         });
     }
 
+    /// Notes that the delivery of a seal failed for the first time, some time soon.
+    pub(super) fn failing(&self, stream: StreamId, id: Uuid, since_ms: u64) {
+        self.add_lazy(|state| {
+            if state.failing.len() < MAX_LAZY {
+                state.failing.entry((stream, id)).or_insert(since_ms);
+            }
+        });
+    }
+
     /// Refuses whatever comes from now on; the writer ends once it did what waits.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
@@ -134,6 +145,10 @@ impl Queue {
         work.lazy.extend(checkpoints.map(|(stream, open_from)| Action::Checkpoint(stream, open_from)));
         let delivered = std::mem::take(&mut state.delivered).into_iter();
         work.lazy.extend(delivered.map(|(stream, id)| Action::Delivered(stream, Delivered { id })));
+        // Before what was delivered: nothing is said of a seal that is gone.
+        let failing = std::mem::take(&mut state.failing).into_iter();
+        let failing = failing.map(|((stream, id), since_ms)| Action::Failing(stream, Failing { id, since_ms }));
+        work.lazy.splice(0..0, failing);
         state.lazy_since = None;
         let mut bytes = 0;
         while let Some(next) = state.requests.front() {

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use crate::definition::Definition;
 use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Replayed, Seal, Sequence, StreamId};
 
-use super::note::{Attempt, Note, Snapshot};
+use super::note::{Attempt, Failing, Note, Snapshot};
 
-/// Undelivered seals of one stream: its snapshot names each (39 bytes), which must fit one frame.
+/// Undelivered seals of one stream: its snapshot names each (39 bytes, and 71 more for one that fails), which must fit
+/// one frame.
 pub(super) const MAX_OPEN_SEALS: usize = 65_536;
 /// Attempts remembered per stream, records set aside among them: far more than a plugin can time out on while the
 /// batches in work fill. The lowest go first.
@@ -40,6 +41,8 @@ pub struct StreamState {
     pub attempts: Vec<Attempt>,
     /// Failures that were put into it again.
     pub replayed: Replayed,
+    /// When the first attempt to deliver an undelivered seal failed, milliseconds since 1970.
+    pub failing: BTreeMap<Uuid, u64>,
 }
 
 /// Where a frame stands, as far as forgetting cares.
@@ -72,6 +75,9 @@ pub(super) struct Stream {
     pub(super) next: Sequence,
     attempts: BTreeMap<(Sequence, Sequence), u32>,
     pub(super) replayed: Replayed,
+    /// When delivery of a seal first failed. A seal's frame may come behind the snapshot that says it, where cleaning
+    /// moved it; so the seal need not be known.
+    failing: BTreeMap<Uuid, u64>,
     /// Segments that hold notes of this stream which no later snapshot replaces.
     pub(super) notes_in: BTreeSet<u64>,
 }
@@ -100,6 +106,7 @@ impl Stream {
             }
             Note::Seal(seal) => self.add_seal(seal),
             Note::Delivered(delivered) => {
+                self.failing.remove(&delivered.id);
                 if let Some(first) = self.seal_firsts.remove(&delivered.id) {
                     freed.extend(self.seals.remove(&(first, delivered.id)).and_then(|open| open.place));
                 }
@@ -108,6 +115,11 @@ impl Stream {
             Note::Attempt(span) => self.add_attempt(span.first, span.end, span.count),
             Note::Replay(replay) => self.replayed.add(replay),
             Note::Forgotten(forgotten) => self.replayed.forget_before(forgotten.before_ms),
+            Note::Failing(failing) => {
+                if self.failing.len() < MAX_OPEN_SEALS {
+                    self.failing.entry(failing.id).or_insert(failing.since_ms);
+                }
+            }
             Note::Snapshot(snapshot) => freed = self.restore(snapshot),
             Note::Dropped(_) | Note::Clean => {}
         }
@@ -138,7 +150,18 @@ impl Stream {
             open_from: self.open_from,
             attempts: self.attempts(),
             replayed: self.replayed.clone(),
+            failing: self.failing().map(|(&id, &since_ms)| Failing { id, since_ms }).collect(),
         }
+    }
+
+    /// Of the open seals; others are on their way out.
+    fn failing(&self) -> impl Iterator<Item = (&Uuid, &u64)> {
+        self.failing.iter().filter(|(id, _)| self.seal_firsts.contains_key(id))
+    }
+
+    /// Whether it is known that an attempt to deliver this seal failed.
+    pub(super) fn is_failing(&self, id: Uuid) -> bool {
+        self.failing.contains_key(&id)
     }
 
     /// What recovery hands to the pipeline.
@@ -153,6 +176,7 @@ impl Stream {
             next: self.next,
             attempts: self.attempts(),
             replayed: self.replayed.clone(),
+            failing: self.failing().map(|(&id, &since_ms)| (id, since_ms)).collect(),
         }
     }
 
@@ -201,6 +225,7 @@ impl Stream {
         self.open_from = snapshot.open_from;
         self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
         self.replayed.clone_from(&snapshot.replayed);
+        self.failing = snapshot.failing.iter().map(|one| (one.id, one.since_ms)).collect();
         let open: BTreeSet<Uuid> = snapshot.open_seals.iter().copied().collect();
         let mut freed = Vec::new();
         self.seal_firsts.retain(|id, first| {

@@ -94,6 +94,7 @@ impl Backend for PipelineBackend {
         self.streams.remove(account, name);
         self.telemetry.forget_stream(account, name);
         running.handle().metrics.breaker.forget();
+        running.handle().metrics.gates.forget();
         Ok(())
     }
 }
@@ -149,6 +150,7 @@ fn empty(id: StreamId, definition: Definition) -> StreamState {
         next: 0,
         attempts: Vec::new(),
         replayed: Replayed::default(),
+        failing: BTreeMap::new(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Room {
 }
 
 /// What one piece of room is.
-const PIECE_BYTES: u64 = 64 << 10;
+const PIECE_BYTES: u64 = 4 << 10;
 
 impl Room {
     /// Room for `bytes` at once.
@@ -45,11 +45,19 @@ impl Room {
         Self { pieces: Arc::new(Semaphore::new(all as usize)), all }
     }
 
+    /// Room for `bytes`, where nobody has to be waited for.
+    pub(crate) fn try_take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.pieces).try_acquire_many_owned(self.pieces_of(bytes)).ok()
+    }
+
     /// Waits until there is room for `bytes`, or, where all of it is less, for nothing else. In the order of asking, so
     /// that nothing large waits for ever. None when the process stops.
     pub(crate) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let pieces = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(self.all);
-        Arc::clone(&self.pieces).acquire_many_owned(pieces).await.ok()
+        Arc::clone(&self.pieces).acquire_many_owned(self.pieces_of(bytes)).await.ok()
+    }
+
+    fn pieces_of(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(self.all)
     }
 }
 
@@ -146,12 +154,13 @@ mod tests {
         // Behind what is large, nothing small gets through first.
         let other = room.take(1);
         tokio::pin!(other);
-        assert!(other.as_mut().now_or_never().is_none());
+        assert!(other.as_mut().now_or_never().is_none() && room.try_take(1).is_none());
         drop(small);
         let held = large.await.unwrap();
         assert!(other.as_mut().now_or_never().is_none());
         drop(held);
         assert!(other.await.is_some());
+        assert!(room.try_take(1 << 30).is_some());
     }
 
     #[test]

@@ -1,42 +1,36 @@
 //! One sealed batch on its way: encode, deliver, repeat until stored, tell the journal.
 //!
-//! An object whose destination stays away gives its memory back and waits in a file, or, where there is no room for it, is
-//! made again from the journal for a later attempt, so that a dead destination costs disk, not memory. What a destination
-//! other than S3 does not take in time goes to the error output. Refuses to give up on that: nothing acknowledged is
-//! thrown away here.
+//! While its destination is away a batch waits in the spool and one of all that wait asks, so that a dead destination
+//! costs disk, not memory, and a request now and then. What a destination other than S3 does not take in time goes to
+//! the error output. Refuses to give up on that: nothing acknowledged is thrown away here.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::batch::Scale;
-use crate::batch::name::{NameError, object_key};
-use crate::definition::Definition;
 use crate::deliver::{DeliveryError, Outlet, Verdict};
-use crate::encode;
-use crate::record::{Content, Documents, ErrorOutput, Object, Partition, Rejected, Rows, Seal, Sealed};
-use crate::runtime::Random;
-use crate::telemetry::StreamMetrics;
+use crate::record::{Content, Documents, Object, Partition, Rejected, Rows, Seal};
+use crate::telemetry::{Place, StreamMetrics};
 
 use super::Context;
 use super::budget::Share;
 use super::dead_letter::REDELIVERED;
+use super::gate::Pass;
 use super::history::History;
+use super::is_true;
 use super::ladder::{Ladder, Next};
+use super::making::PrepareError;
 use super::outlet::Outlets;
-use super::parcel::Parcel;
-use super::{is_true, replay};
+use super::parcel::{Parcel, Stock};
 
-/// Attempts a body is kept in memory for; after that the destination is taken to be down for a while.
-const ATTEMPTS_IN_MEMORY: u32 = 3;
-
-/// Tells the error output of a batch from the batch: leaves the bits alone that say what kind of uuid it is.
-const FAILURES_OF: u128 = 0x6661_696c_7572_0000_0000_6f66_6261_7463;
+/// Longest wait between two attempts that a batch spends in memory: longer ones are worth a file.
+const LONGEST_IN_MEMORY: Duration = Duration::from_secs(1);
 
 /// What codes of failures begin with that say that an object is staged and was not loaded. Only these may end in giving
 /// it up: whatever else went wrong, the object may be nowhere.
@@ -55,6 +49,8 @@ pub(crate) struct Delivery {
     pub(crate) promised: Option<(u64, Arc<Scale>)>,
     /// Where the stream's own records go.
     pub(crate) outlets: Arc<Outlets>,
+    /// When an earlier process first tried in vain to deliver it, milliseconds since 1970.
+    pub(crate) failing_since_ms: Option<u64>,
     /// Turns true when the process stops waiting for destinations.
     pub(crate) cancelled: watch::Receiver<bool>,
 }
@@ -67,6 +63,8 @@ pub(crate) struct Held {
     pub(crate) share: Share,
     /// Of what its stream may have waiting for the encoder; none for a batch that is made again.
     pub(crate) unencoded: Option<Share>,
+    /// Of what may wait for the encoder beside what streams hold: for a batch that is made again or read from a file.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 /// How a delivery ended.
@@ -106,64 +104,130 @@ impl Delivery {
         } else if self.is_of_destination() && !definition.target.is_s3() {
             self.object_until_done().await
         } else {
-            self.object_until_stored().await;
+            let is_source = self.seal.partition == Partition::Source;
+            let place = if is_source { Place::Source } else { self.outlets.last_resort() };
+            let (object, share) = self.object().await;
+            let again = || self.object_again();
+            self.store(place, Stock::of(object, share), again).await;
             Lost::default()
         }
     }
 
-    /// S3 is never given up: nothing of what is stored there has anywhere else to go.
-    async fn object_until_stored(&mut self) {
+    /// Stores an object in S3, however long that takes: nothing of what is stored there has anywhere else to go. `again`
+    /// makes it anew where it was forgotten.
+    async fn store<F: Future<Output = Result<Object, PrepareError>>>(
+        &self,
+        place: Place,
+        mut stock: Stock<Object>,
+        mut again: impl FnMut() -> F,
+    ) {
         let mut attempts = 0;
-        let mut held: Option<Parcel> = None;
         loop {
-            let (mut parcel, room) = self.parcel(held.take()).await;
-            let Some(object) = self.opened(&mut parcel).await else { continue };
-            let Err(error) = self.put(object).await else { return };
-            attempts += 1;
-            held = self.kept(parcel, attempts).await;
-            drop(room);
-            self.pause(attempts, &error, None).await;
+            let pass = self.admit(place, &mut stock, None).await;
+            if !self.load(&mut stock, &pass).await {
+                let object = self.until_made(&mut again).await;
+                stock = Stock::of(object, self.context.budget.share());
+            }
+            let Some(object) = stock.held() else { continue };
+            let turns = if pass.is_probe() { &self.context.probe_turns } else { &self.context.delivery_turns };
+            let stored = {
+                let _turn = turns.acquire().await;
+                self.context.destination.deliver(object).await
+            };
+            match stored {
+                Ok(_) => {
+                    pass.succeeded();
+                    self.metrics.delivered_objects.inc();
+                    let Seal { stream, bucket, key, record_count, .. } = &*object.seal;
+                    tracing::info!(%stream, %bucket, %key, records = record_count, "object delivered");
+                    return;
+                }
+                Err(error) => {
+                    attempts += 1;
+                    self.failed(pass, &mut stock, attempts, &error, None).await;
+                }
+            }
         }
     }
 
-    /// One attempt to store an object in S3.
-    async fn put(&self, object: &Object) -> Result<(), DeliveryError> {
-        let stored = {
-            let _turn = self.context.delivery_turns.acquire().await;
-            self.context.destination.deliver(object).await
+    /// Leave for one attempt. While the place is away what is to be sent waits in the spool, and the time of a batch that
+    /// may be given up runs.
+    async fn admit<T: Parcel>(
+        &self,
+        place: Place,
+        stock: &mut Stock<T>,
+        mut ladder: Option<(&mut Ladder, Duration)>,
+    ) -> Pass {
+        let gate = self.outlets.gate(place);
+        loop {
+            if gate.is_tripped() || (gate.is_crowded() && self.context.budget.is_over()) {
+                stock.park(self.outlets.shelf()).await;
+            }
+            if let Some(pass) = gate.enter().await {
+                return pass;
+            }
+            stock.park(self.outlets.shelf()).await;
+            let left = ladder.as_mut().and_then(|(ladder, retry)| ladder.left(Instant::now(), *retry));
+            if let Some(pass) = gate.wait(left).await {
+                return pass;
+            }
+        }
+    }
+
+    /// Brings what is to be sent back into memory; false when it has to be made again.
+    async fn load<T: Parcel>(&self, stock: &mut Stock<T>, pass: &Pass) -> bool {
+        let room = if pass.is_probe() { &self.context.probe_room } else { &self.context.send_room };
+        stock.load(&self.context.budget, room).await
+    }
+
+    /// Learns from a failed attempt, and waits before the next one, at most `most`; where the gate tripped, that is the
+    /// gate's to say.
+    async fn failed<T: Parcel>(
+        &self,
+        pass: Pass,
+        stock: &mut Stock<T>,
+        attempts: u32,
+        error: &DeliveryError,
+        most: Option<Duration>,
+    ) {
+        let floor = match error.verdict {
+            Verdict::Retry(after) => after,
+            Verdict::Reject | Verdict::Stop => None,
         };
-        match stored {
-            Ok(_) => {
-                self.metrics.delivered_objects.inc();
-                let Seal { stream, bucket, key, record_count, .. } = &*object.seal;
-                tracing::info!(%stream, %bucket, %key, records = record_count, "object delivered");
-                Ok(())
-            }
-            Err(error) => {
-                self.metrics.delivery_retries.inc();
-                Err(error)
-            }
+        let gate = pass.failed(floor);
+        self.metrics.delivery_retries.inc();
+        let wait = self.context.backoff.wait(attempts, floor, &self.context.random).min(most.unwrap_or(Duration::MAX));
+        let Seal { stream, bucket, key, .. } = &*self.seal;
+        if gate.is_tripped() {
+            tracing::warn!(%stream, %bucket, %key, code = error.code, attempts, %error, "delivery failed, is repeated when its turn comes");
+            return;
         }
-    }
-
-    /// Stores an object in S3, however long that takes.
-    async fn put_at_last(&self, object: &Object) {
-        let mut attempts = 0;
-        while let Err(error) = self.put(object).await {
-            attempts += 1;
-            self.pause(attempts, &error, None).await;
+        let retry_in_ms = wait.as_millis();
+        tracing::warn!(%stream, %bucket, %key, code = error.code, attempts, retry_in_ms, %error, "delivery failed, will be repeated");
+        if wait > LONGEST_IN_MEMORY {
+            stock.park(self.outlets.shelf()).await;
+        } else {
+            // Whoever waits takes no room from those that send.
+            stock.put_back();
         }
+        tokio::time::sleep(wait).await;
     }
 
     /// A destination that takes objects and may be given up.
     async fn object_until_done(&mut self) -> Lost {
-        let mut ladder = Ladder::new();
-        let mut attempts_before = 0;
-        let mut held: Option<Parcel> = None;
+        let mut ladder = self.ladder();
+        let mut unstaged = 0;
+        let (object, share) = self.object().await;
+        let mut stock = Stock::of(object, share);
         loop {
-            let (mut parcel, room) = self.parcel(held.take()).await;
-            let Some(object) = self.opened(&mut parcel).await else { continue };
             let retry = self.retry();
+            // Its time does not run before it is known to be staged.
+            let pass = self.admit(Place::Destination, &mut stock, Some((&mut ladder, retry))).await;
+            if !self.load(&mut stock, &pass).await {
+                let object = self.until_made(|| self.object_again()).await;
+                stock = Stock::of(object, self.context.budget.share());
+            }
+            let Some(object) = stock.held() else { continue };
             let outlet = self.outlets.current();
             let outcome = match &outlet {
                 Ok(Some(Outlet::Objects(outlet))) => outlet.deliver(object).await,
@@ -171,53 +235,73 @@ impl Delivery {
                 Err(error) => Err(repeated(error)),
             };
             let failure = outcome.as_ref().err().map(repeated);
-            if let Some(failure) = failure.as_ref().filter(|failure| !failure.code.starts_with(LOADING)) {
+            let is_unstaged = failure.as_ref().is_some_and(|failure| !failure.code.starts_with(LOADING));
+            // What cannot be staged cannot be kept anywhere.
+            self.outlets.gate(Place::Backup).note(!is_unstaged);
+            if let Some(failure) = failure.as_ref().filter(|_| is_unstaged) {
                 // Nothing says that it is staged, so it may be nowhere yet: it is never given up.
-                attempts_before += 1;
-                held = self.kept(parcel, attempts_before).await;
-                drop(room);
-                self.metrics.delivery_retries.inc();
-                self.pause(attempts_before, failure, None).await;
+                unstaged += 1;
+                self.failed(pass, &mut stock, unstaged, failure, None).await;
                 continue;
             }
             match ladder.learn(1, outcome.as_ref().cloned(), Instant::now(), retry) {
                 Next::Again(left) => {
-                    held = self.kept(parcel, ladder.attempts()).await;
-                    drop(room);
+                    self.note_failing(&mut ladder);
                     let failure = failure.unwrap_or_else(|| unopened(&self.seal));
-                    self.metrics.delivery_retries.inc();
-                    self.pause(ladder.attempts(), &failure, Some(left)).await;
+                    self.failed(pass, &mut stock, ladder.attempts(), &failure, Some(left)).await;
                 }
                 Next::Done if !ladder.has_lost() => {
+                    pass.succeeded();
                     let Seal { stream, bucket, key, record_count, .. } = &*self.seal;
                     tracing::info!(%stream, %bucket, %key, records = record_count, "staged object loaded");
                     return Lost::default();
                 }
                 Next::Done => {
-                    if let Ok(Some(Outlet::Objects(outlet))) = outlet {
-                        let mut attempts = 0;
-                        while let Err(error) = outlet.give_up(object).await {
-                            attempts += 1;
-                            self.pause(attempts, &error, None).await;
-                        }
-                    }
-                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, "a staged object was not loaded in time; it stays where it is, and a manifest below errors/manifests/ loads it");
+                    pass.failed(None);
+                    let object = Object { body: Bytes::new(), ..object.clone() };
+                    drop(stock);
+                    self.give_up(&outlet, &object).await;
                     return Lost { records: self.seal.record_count, bytes: self.seal.content_bytes };
                 }
             }
         }
     }
 
+    /// Says that an object which is staged, and of which only the seal is needed, was not loaded in time.
+    async fn give_up(&self, outlet: &Result<Option<Outlet>, DeliveryError>, object: &Object) {
+        if let Ok(Some(Outlet::Objects(outlet))) = outlet {
+            let mut attempts = 0;
+            while let Err(error) = outlet.give_up(object).await {
+                self.outlets.gate(Place::Backup).note(false);
+                attempts += 1;
+                let wait = self.context.backoff.wait(attempts, None, &self.context.random);
+                let Seal { stream, key, .. } = &*self.seal;
+                tracing::warn!(%stream, %key, code = error.code, attempts, %error, "a batch cannot be given up yet, will be repeated");
+                tokio::time::sleep(wait).await;
+            }
+            self.outlets.gate(Place::Backup).note(true);
+        }
+        tracing::error!(stream = %self.seal.stream, key = %self.seal.key, "a staged object was not loaded in time; it stays where it is, and a manifest below errors/manifests/ loads it");
+    }
+
     /// A destination that takes records one by one and may be given up.
     async fn rows_until_done(&mut self) -> Lost {
-        let mut ladder = Ladder::new();
-        let mut held: Option<(Rows, Share)> = None;
+        let mut ladder = self.ladder();
+        let (rows, share) = self.rows().await;
+        let mut stock = Stock::of(rows, share);
         loop {
-            let (rows, share) = match held.take() {
-                Some(held) => held,
-                None => self.rows().await,
-            };
             let retry = self.retry();
+            if self.outlets.gate(Place::Destination).is_tripped() {
+                // It waits for what is known to fail, so its time runs.
+                ladder.begin(Instant::now());
+                self.note_failing(&mut ladder);
+            }
+            let pass = self.admit(Place::Destination, &mut stock, Some((&mut ladder, retry))).await;
+            if !self.load(&mut stock, &pass).await {
+                let (rows, share) = self.rows().await;
+                stock = Stock::of(rows, share);
+            }
+            let Some(rows) = stock.held() else { continue };
             let documents = Documents { seal: Arc::clone(&self.seal), rows: ladder.outstanding(rows.clone()) };
             let outlet = self.outlets.current();
             let outcome = match &outlet {
@@ -226,50 +310,107 @@ impl Delivery {
                 Err(error) => Err(repeated(error)),
             };
             drop(documents);
-            let failure = match &outcome {
-                Ok(receipt) => receipt.again.first().map(|postponed| DeliveryError {
-                    verdict: Verdict::Retry(None),
-                    code: "Postponed",
-                    text: format!("{} records are to be sent again: {}", receipt.again.len(), postponed.message),
-                    source: None,
-                }),
-                Err(error) => Some(repeated(error)),
-            };
+            let answered = outcome.as_ref().map_or_else(|error| error.verdict == Verdict::Reject, |_| true);
+            let failure = failure_of(&outcome);
             match ladder.learn(rows.len(), outcome.as_ref().cloned(), Instant::now(), retry) {
                 Next::Again(left) => {
-                    if ladder.attempts() < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
-                        held = Some((rows, share));
-                    }
+                    self.note_failing(&mut ladder);
                     let failure = failure.unwrap_or_else(|| unopened(&self.seal));
-                    self.metrics.delivery_retries.inc();
-                    self.pause(ladder.attempts(), &failure, Some(left)).await;
+                    if answered {
+                        self.put_off(pass, &mut stock, ladder.attempts(), &failure, left).await;
+                    } else {
+                        self.failed(pass, &mut stock, ladder.attempts(), &failure, Some(left)).await;
+                    }
                 }
-                Next::Done => return self.file_rows(rows, &ladder, outlet.ok().flatten()).await,
+                Next::Done => {
+                    if answered {
+                        pass.succeeded()
+                    } else {
+                        drop(pass.failed(None))
+                    }
+                    let rows = rows.clone();
+                    return self.file_rows((rows, stock), &ladder, outlet.ok().flatten()).await;
+                }
             }
         }
     }
 
+    /// The destination answered and wants some of it later, at most `most`: others may go on.
+    async fn put_off<T: Parcel>(
+        &self,
+        pass: Pass,
+        stock: &mut Stock<T>,
+        attempts: u32,
+        error: &DeliveryError,
+        most: Duration,
+    ) {
+        pass.succeeded();
+        self.metrics.delivery_retries.inc();
+        let wait = self.context.backoff.wait(attempts, None, &self.context.random).min(most);
+        let (stream, retry_in_ms) = (&self.seal.stream, wait.as_millis());
+        tracing::warn!(%stream, code = error.code, attempts, retry_in_ms, %error, "delivery was put off in part, will be repeated");
+        if wait > LONGEST_IN_MEMORY {
+            stock.park(self.outlets.shelf()).await;
+        } else {
+            // Whoever waits takes no room from those that send.
+            stock.put_back();
+        }
+        tokio::time::sleep(wait).await;
+    }
+
     /// Stores in S3 what belongs there of a batch of rows: everything, where all is backed up, and what was not taken.
-    async fn file_rows(&self, rows: Rows, ladder: &Ladder, outlet: Option<Outlet>) -> Lost {
-        let definition = self.outlets.definition();
-        if definition.persistence().is_some_and(|(_, backs_up_all)| backs_up_all) {
-            // What is delivered once more was copied when it was delivered first.
-            let new: Vec<usize> = (0..rows.len()).filter(|&at| rows.value(REDELIVERED, at).is_none()).collect();
-            let is_all = new.len() == rows.len();
-            let copied = || Content::Rows(if is_all { rows.clone() } else { rows.select(&new) });
-            if !new.is_empty() {
-                let copy = self.until_made(|| self.encode(Arc::clone(&self.seal), copied())).await;
-                self.put_at_last(&copy).await;
-            }
+    /// Both are encoded before either is sent, so that what waits for a bucket waits in files.
+    /// `held` is the rows and what they hold until then.
+    async fn file_rows(&self, held: (Rows, Stock<Rows>), ladder: &Ladder, outlet: Option<Outlet>) -> Lost {
+        let rows = &held.0;
+        let backs_up_all = self.outlets.definition().persistence().is_some_and(|(_, all)| all);
+        let mut objects = Vec::new();
+        let copied = if backs_up_all { new_of(rows) } else { Rows::default() };
+        if !copied.is_empty() {
+            let object = self.until_made(|| self.copy(copied.clone())).await;
+            objects.push((object, false));
         }
-        if !ladder.has_lost() {
-            return Lost::default();
+        drop(copied);
+        let mut lost = Lost::default();
+        if ladder.has_lost() {
+            let rejected = self.rejected(rows.clone(), ladder, outlet.as_ref());
+            lost.records = rejected.len() as u64;
+            lost.bytes = rejected.iter().map(|one| one.data.len() as u64).sum();
+            let code = rejected.first().map_or("", |one| &*one.code);
+            tracing::warn!(stream = %self.seal.stream, records = lost.records, code, "records were not taken by the destination; they go to the error output");
+            let object = self.until_made(|| self.failures(rejected.clone())).await;
+            objects.push((object, true));
         }
+        drop(held);
+        let outlet = outlet.as_ref();
+        let storing = objects.into_iter().map(|(object, is_failures)| {
+            let mut share = self.context.budget.share();
+            share.resize(object.body.len());
+            let again = move || async move {
+                let Content::Rows(rows) = self.made_again().await?.content else { return Err(PrepareError::Rows) };
+                if is_failures {
+                    self.failures(self.rejected(rows, ladder, outlet)).await
+                } else {
+                    self.copy(new_of(&rows)).await
+                }
+            };
+            self.store(Place::Backup, Stock::of(object, share), again)
+        });
+        join_all(storing).await;
+        lost
+    }
+
+    async fn copy(&self, rows: Rows) -> Result<Object, PrepareError> {
+        self.encode(Arc::clone(&self.seal), Content::Rows(rows)).await
+    }
+
+    /// What of a batch goes to the error output.
+    fn rejected(&self, rows: Rows, ladder: &Ladder, outlet: Option<&Outlet>) -> Vec<Rejected> {
         let template = Rejected {
             sequence: 0,
             arrived_ms: 0,
             data: Bytes::new(),
-            output: definition.undelivered_output(),
+            output: self.outlets.definition().undelivered_output(),
             code: Cow::Borrowed(""),
             message: String::new(),
             attempts: 0,
@@ -279,189 +420,49 @@ impl Delivery {
             is_repeatable: true,
         };
         let documents = Documents { seal: Arc::clone(&self.seal), rows };
-        let names = |at: usize| match &outlet {
+        let names = |at: usize| match outlet {
             Some(Outlet::Rows(outlet)) => outlet.names_of(&documents, at),
             _ => Vec::new(),
         };
-        let rejected = ladder.rejected(&documents.rows, &template, names);
-        let lost =
-            Lost { records: rejected.len() as u64, bytes: rejected.iter().map(|one| one.data.len() as u64).sum() };
-        let code = rejected.first().map_or("", |one| &*one.code);
-        tracing::warn!(stream = %self.seal.stream, records = lost.records, code, "records were not taken by the destination; they go to the error output");
-        let object = self.until_made(|| self.failures(template.output, rejected.clone())).await;
-        self.put_at_last(&object).await;
-        lost
+        ladder.rejected(&documents.rows, &template, names)
     }
 
-    /// The object of the error output for what a destination did not take of this batch. Its name derives from the
-    /// batch's, so that a delivery that is repeated after a crash writes it again.
-    async fn failures(&self, output: ErrorOutput, rejected: Vec<Rejected>) -> Result<Object, PrepareError> {
-        let definition = self.sealed_definition()?;
-        let partition = Partition::Error(output);
-        let id = Uuid::from_u128(self.seal.id.as_u128() ^ FAILURES_OF);
-        let random = Random::seeded(self.seal.id.as_u64_pair().1);
-        let key = object_key(&definition, &partition, self.seal.oldest_arrived_ms, id, &random)?;
-        let record_count = rejected.len() as u64;
-        let content = Content::Rejected(rejected);
-        let (bucket, content_bytes) = (definition.s3_of(&partition).bucket.clone(), content.bytes());
-        let sealed_ms = self.context.clock.now_ms();
-        let seal = Seal { id, partition, bucket, key, record_count, content_bytes, sealed_ms, ..(*self.seal).clone() };
-        self.encode(Arc::new(seal), content).await
+    /// How far it came, as far as the journal knows.
+    fn ladder(&self) -> Ladder {
+        let since = |since_ms| Duration::from_millis(self.context.clock.now_ms().saturating_sub(since_ms));
+        Ladder::new(self.failing_since_ms.map(since))
+    }
+
+    /// Has the journal remember when its time began to run.
+    fn note_failing(&self, ladder: &mut Ladder) {
+        if ladder.take_begun() {
+            self.context.journal.failing(self.seal.stream, self.seal.id, self.context.clock.now_ms());
+        }
     }
 
     fn retry(&self) -> Duration {
         let (seconds, _) = self.outlets.definition().persistence().unwrap_or_default();
         Duration::from_secs(u64::from(seconds))
     }
+}
 
-    /// Waits before the next attempt, at most `most`.
-    async fn pause(&self, attempts: u32, error: &DeliveryError, most: Option<Duration>) {
-        let floor = match error.verdict {
-            Verdict::Retry(after) => after,
-            Verdict::Reject | Verdict::Stop => None,
-        };
-        let wait = self.context.backoff.wait(attempts, floor, &self.context.random).min(most.unwrap_or(Duration::MAX));
-        tracing::warn!(
-            stream = %self.seal.stream, bucket = %self.seal.bucket, key = %self.seal.key, code = error.code, attempts,
-            retry_in_ms = wait.as_millis(), error = %error, "delivery failed, will be repeated"
-        );
-        tokio::time::sleep(wait).await;
-    }
+/// What of these is to be copied where everything is backed up: what is delivered once more was copied when it was
+/// delivered first.
+fn new_of(rows: &Rows) -> Rows {
+    let new: Vec<usize> = (0..rows.len()).filter(|&at| rows.value(REDELIVERED, at).is_none()).collect();
+    if new.len() == rows.len() { rows.clone() } else { rows.select(&new) }
+}
 
-    /// The encoded object and, when it is in a file, room to read it.
-    async fn parcel(&mut self, held: Option<Parcel>) -> (Parcel, Option<OwnedSemaphorePermit>) {
-        let mut parcel = match held {
-            Some(parcel) => parcel,
-            None => self.made().await,
-        };
-        // Many objects may wait for their turn at once, as when all partitions are due.
-        if self.context.budget.is_over() && parcel.parked_bytes().is_none() {
-            parcel = match parcel.park(&self.context.spool).await {
-                Ok(parked) => parked,
-                // It is sent from where it is.
-                Err(parcel) => parcel,
-            };
-        }
-        let room = match parcel.parked_bytes() {
-            Some(bytes) => self.context.send_room.take(bytes).await,
-            None => None,
-        };
-        (parcel, room)
-    }
-
-    /// The object of a parcel; none when its file is damaged.
-    async fn opened<'p>(&self, parcel: &'p mut Parcel) -> Option<&'p Object> {
-        match parcel.open().await {
-            Ok(object) => Some(object),
-            Err(error) => {
-                tracing::warn!(stream = %self.seal.stream, key = %self.seal.key, %error, "an object that waited in a file cannot be read and is made again");
-                None
-            }
-        }
-    }
-
-    /// What is kept of an object for its next attempt: while the destination may be back soon, all of it.
-    async fn kept(&self, parcel: Parcel, attempts: u32) -> Option<Parcel> {
-        if attempts < ATTEMPTS_IN_MEMORY && !self.context.budget.is_over() {
-            return Some(parcel);
-        }
-        parcel.park(&self.context.spool).await.ok()
-    }
-
-    /// The encoded object, from what was accumulated or made again.
-    async fn made(&mut self) -> Parcel {
-        let (Held { content, mut share, unencoded }, room) = self.content().await;
-        // What is in a file is in memory until it is encoded.
-        share.resize(usize::try_from(content.bytes()).unwrap_or(usize::MAX).max(content.bytes_in_memory()));
-        // Encoding takes the content; should it fail, which no checked definition leads to, it is made again.
-        let mut content = Some(content);
-        let object = self
-            .until_made(|| {
-                let content = content.take();
-                async {
-                    let content = match content {
-                        Some(content) => content,
-                        None => self.made_again().await?.0.content,
-                    };
-                    self.encode(Arc::clone(&self.seal), content).await
-                }
-            })
-            .await;
-        drop((unencoded, room));
-        if let Some((promised_bytes, scale)) = self.promised.take() {
-            scale.learn(promised_bytes, object.body.len() as u64);
-        }
-        Parcel::new(object, share)
-    }
-
-    /// The rows, from memory or made again.
-    async fn rows(&mut self) -> (Rows, Share) {
-        let (Held { content, share, .. }, _room) = self.content().await;
-        match content {
-            Content::Rows(rows) => (rows, share),
-            // No other content is sealed for a destination that takes rows; should it be, it waits and is not lost.
-            Content::Records(_) | Content::Spilled { .. } | Content::Rejected(_) => {
-                (self.until_made(|| async { Err(PrepareError::Rows) }).await, share)
-            }
-        }
-    }
-
-    /// The content, and the room that it takes where it was not in memory.
-    async fn content(&mut self) -> (Held, Option<OwnedSemaphorePermit>) {
-        match self.content.take() {
-            Some(held @ Held { content: Content::Spilled { .. }, .. }) => {
-                let room = self.context.encode_room.take(held.content.bytes()).await;
-                (held, room)
-            }
-            Some(held) => (held, None),
-            None => self.until_made(|| self.made_again()).await,
-        }
-    }
-
-    /// Makes something that a damaged disk or a missing plugin may stand in the way of, however long that takes.
-    async fn until_made<T, F: Future<Output = Result<T, PrepareError>>>(&self, mut make: impl FnMut() -> F) -> T {
-        let mut attempts = 0;
-        loop {
-            match make().await {
-                Ok(made) => return made,
-                Err(error) => {
-                    attempts += 1;
-                    let wait = self.context.backoff.wait(attempts, None, &self.context.random);
-                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, %error, "a sealed batch cannot be made, will be repeated");
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    fn sealed_definition(&self) -> Result<Arc<Definition>, PrepareError> {
-        let version = self.seal.definition_version;
-        self.history.definition(version).ok_or(PrepareError::Definition(version))
-    }
-
-    async fn encode(&self, seal: Arc<Seal>, content: Content) -> Result<Object, PrepareError> {
-        let definition = self.sealed_definition()?;
-        let encode = move || {
-            let content = content.load().map_err(PrepareError::Load)?;
-            encode::encode(Sealed { seal, content }, &definition).map_err(PrepareError::Encode)
-        };
-        self.context.workers.encode(encode).await?
-    }
-
-    async fn made_again(&self) -> Result<(Held, Option<OwnedSemaphorePermit>), PrepareError> {
-        let room = self.context.encode_room.take(self.seal.content_bytes).await;
-        let _turn = self.context.rebuild_turns.acquire().await;
-        let mut share = self.context.budget.share();
-        share.resize(usize::try_from(self.seal.content_bytes).unwrap_or(usize::MAX));
-        let content = replay::rebuild(&self.context, &self.history, &self.seal).await?;
-        let bytes = content.bytes();
-        if bytes != self.seal.content_bytes {
-            tracing::error!(
-                stream = %self.seal.stream, key = %self.seal.key, sealed_bytes = self.seal.content_bytes, bytes,
-                "a sealed batch came out differently: its plugin is not deterministic or its records are damaged"
-            );
-        }
-        Ok((Held { content, share, unencoded: None }, room))
+/// What is said of an attempt after which something is to be sent again.
+fn failure_of(outcome: &Result<crate::deliver::Receipt, DeliveryError>) -> Option<DeliveryError> {
+    match outcome {
+        Ok(receipt) => receipt.again.first().map(|postponed| DeliveryError {
+            verdict: Verdict::Retry(None),
+            code: "Postponed",
+            text: format!("{} records are to be sent again: {}", receipt.again.len(), postponed.message),
+            source: None,
+        }),
+        Err(error) => Some(repeated(error)),
     }
 }
 
@@ -481,23 +482,4 @@ fn repeated(error: &DeliveryError) -> DeliveryError {
 fn unopened(seal: &Seal) -> DeliveryError {
     let text = format!("stream {} has no destination for batch {}", seal.stream, seal.id);
     DeliveryError { verdict: Verdict::Stop, code: "InternalError", text, source: None }
-}
-
-/// Why a sealed batch could not be made ready.
-#[derive(Debug, thiserror::Error)]
-enum PrepareError {
-    #[error("making it again failed")]
-    Replay(#[from] replay::ReplayError),
-    #[error("its spilled part cannot be read")]
-    Load(#[source] std::io::Error),
-    #[error("encoding failed")]
-    Encode(#[from] encode::EncodeError),
-    #[error("definition version {0} is gone")]
-    Definition(u32),
-    #[error("it holds no rows, and its destination takes nothing else")]
-    Rows,
-    #[error("it cannot be named")]
-    Name(#[from] NameError),
-    #[error(transparent)]
-    Work(#[from] super::work::Gone),
 }

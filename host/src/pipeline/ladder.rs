@@ -1,8 +1,9 @@
 //! What becomes of a batch whose destination may give it up: repeat what is outstanding until its time is over, then
 //! hand the rest to the error output.
 //!
-//! The time begins with the first failure and is that of the definition in force. It is not durable: a restart begins
-//! it anew. Refuses to send and to wait; the delivery does.
+//! The time begins with the first failed attempt and is that of the definition in force. The journal knows when that
+//! was, so a restart does not begin it anew, and a host that was off for a day tries once more before it gives up what
+//! had failed before. Refuses to send and to wait; the delivery does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,6 +30,10 @@ pub(crate) struct Ladder {
     lost: BTreeMap<usize, Reason>,
     attempts: u32,
     first_failure: Option<Instant>,
+    /// How long it was failing before this process tried; none when no attempt has failed yet.
+    failing_for: Option<Duration>,
+    /// Whether the time began to run and nobody was told.
+    begun: bool,
 }
 
 /// Why a row is not delivered.
@@ -50,8 +55,31 @@ pub(crate) enum Next {
 }
 
 impl Ladder {
-    pub(crate) fn new() -> Self {
-        Self { outstanding: None, count: None, lost: BTreeMap::new(), attempts: 0, first_failure: None }
+    /// A ladder for a batch whose first failed attempt, in an earlier process, was so long ago; none when it was never
+    /// tried in vain.
+    pub(crate) fn new(failing_for: Option<Duration>) -> Self {
+        let lost = BTreeMap::new();
+        Self { outstanding: None, count: None, lost, attempts: 0, first_failure: None, failing_for, begun: false }
+    }
+
+    /// The destination is known to fail, and this batch waits for it: its time runs as if it had been sent in vain.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        if self.first_failure.is_none() {
+            self.first_failure = Some(now);
+            self.begun = self.failing_for.is_none();
+        }
+    }
+
+    /// True once, after the time began to run for the first time in the batch's life.
+    pub(crate) fn take_begun(&mut self) -> bool {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// How long it may still be tried; none before the first failure.
+    pub(crate) fn left(&self, now: Instant, retry: Duration) -> Option<Duration> {
+        let first = self.first_failure?;
+        let passed = now.saturating_duration_since(first) + self.failing_for.unwrap_or_default();
+        Some(retry.saturating_sub(passed))
     }
 
     /// Attempts so far.
@@ -112,7 +140,8 @@ impl Ladder {
             self.outstanding = Some(Vec::new());
             return Next::Done;
         }
-        let left = (*self.first_failure.get_or_insert(now) + retry).saturating_duration_since(now);
+        self.begin(now);
+        let left = self.left(now, retry).unwrap_or_default();
         if left.is_zero() {
             self.lost.extend(again);
             self.outstanding = Some(Vec::new());
@@ -213,7 +242,7 @@ mod tests {
     /// Row X5: only what is outstanding is sent again, and indexes stay those of the whole batch.
     #[tokio::test]
     async fn narrows_to_what_is_outstanding() {
-        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        let (mut ladder, now) = (Ladder::new(None), Instant::now());
         assert_eq!(ladder.outstanding(rows(5)).sequences, [100, 101, 102, 103, 104]);
         let first = Receipt { again: vec![postponed(1), postponed(4)], refused: vec![refused(2)] };
         assert_eq!(ladder.learn(5, Ok(first), now, RETRY), Next::Again(RETRY));
@@ -230,7 +259,7 @@ mod tests {
     /// A batch that came out differently is sent whole: nothing of it counts as delivered.
     #[tokio::test]
     async fn another_batch_begins_anew() {
-        let mut ladder = Ladder::new();
+        let mut ladder = Ladder::new(None);
         assert_eq!(ladder.outstanding(rows(5)).len(), 5);
         let receipt = Receipt { again: vec![postponed(4)], refused: vec![refused(2)] };
         assert_eq!(ladder.learn(5, Ok(receipt), Instant::now(), RETRY), Next::Again(RETRY));
@@ -240,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn gives_up_when_the_time_is_over() {
-        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        let (mut ladder, now) = (Ladder::new(None), Instant::now());
         assert_eq!(ladder.learn(2, Err(&down()), now, RETRY), Next::Again(RETRY));
         assert!(!ladder.has_lost());
         assert_eq!(ladder.learn(2, Err(&down()), now + RETRY, RETRY), Next::Done);
@@ -249,16 +278,43 @@ mod tests {
         assert!(ladder.outstanding(rows(2)).is_empty());
     }
 
+    /// What failed in an earlier process has so much less time, and at least one attempt.
+    #[tokio::test]
+    async fn time_counts_over_restarts() {
+        let now = Instant::now();
+        let mut ladder = Ladder::new(Some(RETRY / 3));
+        ladder.begin(now);
+        assert!(!ladder.take_begun(), "it began long ago");
+        assert_eq!(ladder.learn(2, Err(&down()), now, RETRY), Next::Again(RETRY - RETRY / 3));
+        let mut ladder = Ladder::new(Some(RETRY * 300));
+        assert_eq!(ladder.left(now, RETRY), None);
+        assert_eq!(ladder.learn(2, Err(&down()), now, RETRY), Next::Done);
+        assert_eq!(ladder.rejected(&rows(2), &template(), |_| Vec::new()).len(), 2);
+    }
+
+    /// Who waits for a destination that is known to fail is failing, too.
+    #[tokio::test]
+    async fn time_runs_while_it_waits() {
+        let (mut ladder, now) = (Ladder::new(None), Instant::now());
+        assert!(!ladder.take_begun());
+        ladder.begin(now);
+        assert!(ladder.take_begun());
+        ladder.begin(now + RETRY / 3);
+        assert!(!ladder.take_begun());
+        assert_eq!(ladder.left(now + RETRY / 3, RETRY), Some(RETRY - RETRY / 3));
+        assert_eq!(ladder.learn(2, Err(&down()), now + RETRY, RETRY), Next::Done);
+    }
+
     #[tokio::test]
     async fn a_batch_at_fault_is_not_tried_again() {
-        let (mut ladder, rejected) = (Ladder::new(), DeliveryError { verdict: Verdict::Reject, ..down() });
+        let (mut ladder, rejected) = (Ladder::new(None), DeliveryError { verdict: Verdict::Reject, ..down() });
         assert_eq!(ladder.learn(2, Err(&rejected), Instant::now(), RETRY), Next::Done);
         assert_eq!(ladder.rejected(&rows(2), &template(), |_| Vec::new()).len(), 2);
     }
 
     #[tokio::test]
     async fn no_time_is_one_attempt() {
-        let mut ladder = Ladder::new();
+        let mut ladder = Ladder::new(None);
         assert_eq!(ladder.learn(1, Err(&down()), Instant::now(), Duration::ZERO), Next::Done);
         assert!(ladder.has_lost());
     }
@@ -272,7 +328,7 @@ mod tests {
     /// What is put off for one reason shares its words, also when they had to be cut.
     #[test]
     fn one_reason_is_kept_once() {
-        let (mut ladder, now) = (Ladder::new(), Instant::now());
+        let (mut ladder, now) = (Ladder::new(None), Instant::now());
         let message: Arc<str> = "ü".repeat(3_000).into();
         let again = (0..1_000).map(|at| Postponed { at, code: "429".into(), message: Arc::clone(&message) }).collect();
         assert_eq!(ladder.learn(1_000, Ok(Receipt { again, refused: Vec::new() }), now, Duration::ZERO), Next::Done);

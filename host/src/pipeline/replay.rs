@@ -1,20 +1,15 @@
-//! Making a sealed batch again from the journal, and the blame for crashes.
+//! Running records again as they were run before, and the blame for crashes.
 //!
-//! After a restart, or when a dead destination made us give back the memory of a sealed batch, its content is read
-//! and processed again by the code that ruled then. Refuses to change a seal: what it promised is what is made.
+//! After a restart, or when a dead destination made us give back the memory of a sealed batch, its records are processed
+//! again by the code that ruled then. Refuses to decide otherwise than was decided.
 
 use std::ops::Range;
 
-use crate::batch::Routing;
-use crate::definition::Definition;
 use crate::journal::{Attempt, ReadError};
-use crate::record::{
-    Batch, Content, Course, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence,
-    Transformed,
-};
+use crate::record::{Batch, Course, FATAL_ATTEMPTS, Origins, Ran, Records, Rejected, Sequence, Transformed};
 
-use super::history::{History, HistoryError};
-use super::{Context, work};
+use super::history::HistoryError;
+use super::work;
 
 /// Bytes read from the journal at once: large enough to be worth a plugin call, small enough to be held often.
 pub(crate) const READ_BYTES: usize = 1 << 20;
@@ -37,38 +32,6 @@ pub(crate) enum ReplayError {
     /// The worker thread went away.
     #[error("a worker failed")]
     Work(#[from] work::Gone),
-}
-
-/// Reads and processes the records of `seal` again and gathers what it promised.
-pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -> Result<Content, ReplayError> {
-    let definition = history.definition(seal.definition_version);
-    let definition = definition.ok_or(HistoryError::Definition(seal.definition_version))?;
-    let mut gathered = Gathered::new(seal, &definition);
-    let mut at = seal.first;
-    while at < seal.end {
-        let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
-        let chain = history.chain(&epoch, context).await?;
-        let batches = match context.journal.read(seal.stream, at, chain.most_bytes(READ_BYTES)).await {
-            Ok(batches) => batches,
-            Err(ReadError::Lost { end, .. }) => {
-                tracing::error!(stream = %seal.stream, from = at, end, "records of a sealed batch are damaged on disk; the rest is delivered");
-                at = end;
-                continue;
-            }
-            Err(other) => return Err(other.into()),
-        };
-        let Some(batch) = join(batches).map(|batch| shorten(&slice(&batch, at..until.min(seal.end)), &chain)) else {
-            return Err(ReplayError::NoEpoch(at));
-        };
-        let (next, aside) = (batch.end(), history.aside(batch.first..batch.end()));
-        let transformed = context.workers.process(move || apply(&chain, batch, &aside)).await?;
-        if let Some(range) = unrepeatable(&transformed).first() {
-            return Err(ReplayError::Unrepeatable(range.start));
-        }
-        gathered.add(transformed);
-        at = next;
-    }
-    Ok(gathered.content)
 }
 
 /// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
@@ -189,73 +152,6 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
         ran,
         source,
     }
-}
-
-/// What a seal promised, as far as it was made again.
-struct Gathered<'s> {
-    seal: &'s Seal,
-    content: Content,
-    /// Dynamic partitioning by the seal's definition.
-    routing: Option<Routing>,
-}
-
-impl<'s> Gathered<'s> {
-    fn new(seal: &'s Seal, definition: &Definition) -> Self {
-        let content = match seal.partition {
-            Partition::Main if definition.delivers_rows() => Content::Rows(Rows::default()),
-            Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
-            Partition::Error(_) => Content::Rejected(Vec::new()),
-        };
-        Self { seal, content, routing: Routing::new(definition) }
-    }
-
-    /// Adds what `transformed` holds for the seal's partition and range.
-    fn add(&mut self, transformed: Transformed) {
-        let sealed = self.seal.first..self.seal.end;
-        match &mut self.content {
-            Content::Rejected(list) => {
-                let output = |one: &Rejected| Partition::Error(one.output) == self.seal.partition;
-                let rejected = transformed.rejected.into_iter();
-                list.extend(rejected.filter(|one| sealed.contains(&one.sequence) && output(one)));
-            }
-            Content::Records(bytes) if self.seal.partition == Partition::Source => {
-                for (sequence, record) in transformed.inputs.zip(transformed.source.iter().flat_map(Records::iter)) {
-                    if sealed.contains(&sequence) {
-                        bytes.extend_from_slice(record);
-                    }
-                }
-            }
-            // Never begun with.
-            Content::Spilled { .. } => {}
-            Content::Records(bytes) => {
-                for at in outputs_of(&transformed, &self.seal.partition, self.routing.as_ref(), &sealed) {
-                    bytes.extend_from_slice(transformed.outputs.record(at));
-                }
-            }
-            Content::Rows(rows) => {
-                let chosen = outputs_of(&transformed, &self.seal.partition, self.routing.as_ref(), &sealed);
-                rows.append(&transformed, &chosen);
-            }
-        }
-    }
-}
-
-/// Outputs of a batch that belong to a partition and came from these inputs.
-fn outputs_of(
-    transformed: &Transformed,
-    partition: &Partition,
-    routing: Option<&Routing>,
-    inputs: &Range<Sequence>,
-) -> Vec<usize> {
-    let chosen = match partition {
-        Partition::Keyed(_) => {
-            let routes = routing.map(|routing| routing.route(transformed)).unwrap_or_default();
-            routes.into_iter().find(|(known, _)| known == partition).map(|(_, at)| at).unwrap_or_default()
-        }
-        _ => (0..transformed.outputs.len()).collect(),
-    };
-    let sequence = |at: usize| transformed.inputs.start + transformed.input_of(at) as u64;
-    chosen.into_iter().filter(|&at| inputs.contains(&sequence(at))).collect()
 }
 
 /// Records that are never to be run again: those that were set aside, and those that were running alone whenever the

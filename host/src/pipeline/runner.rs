@@ -217,7 +217,7 @@ impl Runner {
             held_ms: None,
             holding: false,
             in_flight: FuturesOrdered::new(),
-            outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), state.id, signals.definition.clone())),
+            outlets: Arc::new(Outlets::new(&context, state.id, signals.definition.clone(), &metrics)),
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,
@@ -227,7 +227,8 @@ impl Runner {
             context,
         };
         for seal in state.undelivered {
-            runner.send(seal, None, None);
+            let failing_since_ms = state.failing.get(&seal.id).copied();
+            runner.send(seal, None, None, failing_since_ms);
         }
         Some(runner)
     }
@@ -589,7 +590,7 @@ impl Runner {
             share.resize(bytes);
             unencoded.resize(bytes);
             seals.push(seal);
-            all_held.push((Held { content, share, unencoded: Some(unencoded) }, promised));
+            all_held.push((Held { content, share, unencoded: Some(unencoded), room: None }, promised));
         }
         self.share.resize(self.accumulator.bytes());
         // Asked for in their order, which is the order in which the journal writes them.
@@ -601,12 +602,23 @@ impl Runner {
             self.noted_open_from = seal.open_from;
             let is_crowded = self.deliveries.len() >= PENDING_DELIVERIES && self.context.budget.is_over();
             let held = if is_crowded { spill::set_down(self.context.spool.clone(), held).await? } else { Some(held) };
-            self.send(seal, held, promised);
+            self.send(seal, held, promised, None);
         }
         Ok(())
     }
 
-    fn send(&mut self, seal: Arc<Seal>, content: Option<Held>, promised: Option<(u64, Arc<Scale>)>) {
+    /// What its deliveries share.
+    pub(crate) fn outlets(&self) -> Arc<Outlets> {
+        Arc::clone(&self.outlets)
+    }
+
+    fn send(
+        &mut self,
+        seal: Arc<Seal>,
+        content: Option<Held>,
+        promised: Option<(u64, Arc<Scale>)>,
+        failing_since_ms: Option<u64>,
+    ) {
         self.pending.entry(seal.first).or_default().push(Arc::clone(&seal));
         let delivery = Delivery {
             context: Arc::clone(&self.context),
@@ -616,6 +628,7 @@ impl Runner {
             content,
             promised,
             outlets: Arc::clone(&self.outlets),
+            failing_since_ms,
             cancelled: self.signals.cancelled.clone(),
         };
         self.deliveries.spawn(async move { (seal, delivery.run().await) });

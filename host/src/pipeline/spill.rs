@@ -37,21 +37,39 @@ pub(super) async fn write(spool: Spool, mut spills: Vec<Spill>) -> Result<(Vec<S
 /// # Errors
 /// As for [`write`].
 pub(super) async fn set_down(spool: Spool, held: Held) -> Result<Option<Held>, Gone> {
-    let Held { content, mut share, unencoded } = held;
-    let records = match content {
-        Content::Records(records) => records,
-        // What is in a file is not worth making again, nor is the rest of it worth another write.
-        content @ Content::Spilled { .. } => return Ok(Some(Held { content, share, unencoded })),
-        Content::Rows(_) | Content::Rejected(_) => return Ok(None),
+    // What is in a file is not worth making again, nor is the rest of it worth another write.
+    if matches!(held.content, Content::Spilled { .. }) {
+        return Ok(Some(held));
+    }
+    let Held { content, mut share, .. } = held;
+    let (content, is_written) = pour(spool, content).await?;
+    share.resize(0);
+    Ok(is_written.then_some(Held { content, share, unencoded: None, room: None }))
+}
+
+/// Writes what `content` has in memory behind what it has in its file. False when there is nothing to write, or no room;
+/// then it is as it was.
+///
+/// # Errors
+/// As for [`write`]; the content is gone.
+pub(super) async fn pour(spool: Spool, content: Content) -> Result<(Content, bool), Gone> {
+    let (mut file, records) = match content {
+        Content::Records(records) => (None, records),
+        // Whoever still fills it is the only one that has it.
+        Content::Spilled { file, tail } => (Some(Arc::into_inner(file).ok_or(Gone)?), tail),
+        content @ (Content::Rows(_) | Content::Rejected(_)) => return Ok((content, false)),
     };
     let writing = tokio::task::spawn_blocking(move || {
-        let mut file = None;
-        spool.append(&mut file, &records).map(|()| file)
+        let is_written = !records.is_empty() && spool.append(&mut file, &records).is_ok();
+        (file, records, is_written)
     });
-    let Ok(Some(file)) = writing.await.map_err(|_panicked| Gone)? else { return Ok(None) };
-    share.resize(0);
-    let content = Content::Spilled { file: Arc::new(file), tail: Vec::new() };
-    Ok(Some(Held { content, share, unencoded: None }))
+    let (file, records, is_written) = writing.await.map_err(|_panicked| Gone)?;
+    let tail = if is_written { Vec::new() } else { records };
+    let content = match file {
+        Some(file) => Content::Spilled { file: Arc::new(file), tail },
+        None => Content::Records(tail),
+    };
+    Ok((content, is_written))
 }
 
 #[cfg(test)]
@@ -83,11 +101,30 @@ mod tests {
             let (mut share, mut unencoded) = (budget.share(), budget.share());
             share.resize(3);
             unencoded.resize(3);
-            Held { content: Content::Records(b"abc".to_vec()), share, unencoded: Some(unencoded) }
+            Held { content: Content::Records(b"abc".to_vec()), share, unencoded: Some(unencoded), room: None }
         };
         let down = set_down(spool.clone(), held()).await.unwrap().unwrap();
         assert!(!budget.is_over() && spool.used_bytes() == 3);
         assert!(set_down(spool.clone(), held()).await.unwrap().is_none());
         assert!(matches!(down.content.load().unwrap(), Content::Records(records) if records == b"abc"));
+    }
+
+    /// What is gathered goes behind what is in the file already, and stays whole where there is no room for more.
+    #[tokio::test]
+    async fn more_goes_into_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 5).unwrap();
+        let mut content = Content::Records(Vec::new());
+        for (more, wanted) in [(&b""[..], false), (b"abc", true), (b"de", true), (b"fg", false), (b"", false)] {
+            match &mut content {
+                Content::Records(bytes) | Content::Spilled { tail: bytes, .. } => bytes.extend_from_slice(more),
+                Content::Rows(_) | Content::Rejected(_) => {}
+            }
+            let (poured, is_written) = pour(spool.clone(), content).await.unwrap();
+            assert_eq!(is_written, wanted, "{more:?}");
+            content = poured;
+        }
+        assert_eq!((content.bytes(), content.bytes_in_memory()), (7, 2));
+        assert!(matches!(content.load().unwrap(), Content::Records(records) if records == b"abcdefg"));
     }
 }

@@ -5,17 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::api::{Stream, StreamHandle, StreamStatus};
 use crate::definition::Definition;
 use crate::journal::StreamState;
 use crate::record::Replayed;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{DeliveryState, Telemetry};
 
 use super::Context;
+use super::outlet::Outlets;
 use super::runner::{Runner, Signals};
 
 /// A stream in service.
@@ -25,6 +28,9 @@ pub(crate) struct Running {
     definition: watch::Sender<Arc<Definition>>,
     cancelled: watch::Sender<bool>,
     oldest_ms: Arc<AtomicU64>,
+    outlets: Arc<Outlets>,
+    /// When it was last said that the stream is held.
+    alarmed: Mutex<Option<Instant>>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Failures that were put into it again, as the journal remembers them. One replay at a time.
     replayed: Arc<tokio::sync::Mutex<Replayed>>,
@@ -57,6 +63,28 @@ impl Running {
         }
     }
 
+    /// Shows how deliveries fare, and says so while the stream is held. True while it is.
+    fn watch(&self) -> bool {
+        let handle = self.handle();
+        let (shown, state) = (&handle.metrics.gates, self.outlets.state());
+        shown.show(state);
+        let Definition { account_id: account, name: stream, .. } = &*handle.definition;
+        let mut alarmed = self.alarmed.lock().unwrap_or_else(PoisonError::into_inner);
+        match (state == DeliveryState::Held, *alarmed) {
+            (true, Some(since)) if since.elapsed() < ALARM_EVERY => {}
+            (true, _) => {
+                *alarmed = Some(Instant::now());
+                tracing::error!(%account, %stream, "stream is held: what must be stored last cannot be stored; the journal keeps its records, and they are delivered when its bucket takes objects again");
+            }
+            (false, Some(_)) => {
+                *alarmed = None;
+                tracing::info!(%account, %stream, "stream is no longer held");
+            }
+            (false, None) => {}
+        }
+        state == DeliveryState::Held
+    }
+
     /// Gives up deliveries and ends the runner without waiting.
     pub(crate) fn cancel(&self) {
         self.cancelled.send_replace(true);
@@ -66,6 +94,13 @@ impl Running {
         self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
+
+/// How often it is said that a stream is held: often enough for whoever looks at the log, and an outage of a day stays
+/// readable.
+const ALARM_EVERY: Duration = Duration::from_secs(60);
+
+/// Most held streams that are named; more of the same tell nothing new.
+const NAMED: usize = 100;
 
 type Accounts = BTreeMap<String, BTreeMap<String, Arc<Running>>>;
 
@@ -125,6 +160,7 @@ impl Streams {
         };
         let replayed = Arc::new(tokio::sync::Mutex::new(state.replayed.clone()));
         let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;
+        let outlets = runner.outlets();
         let context = Arc::clone(context);
         let deleted = cancelled_out.subscribe();
         let task = tokio::spawn(async move {
@@ -141,6 +177,8 @@ impl Streams {
             definition: definition_out,
             cancelled: cancelled_out,
             oldest_ms,
+            outlets,
+            alarmed: Mutex::default(),
             task: Mutex::new(Some(task)),
             replayed,
         });
@@ -149,11 +187,17 @@ impl Streams {
         Some(running)
     }
 
-    /// Brings the gauges that depend on the time up to date.
-    pub(crate) fn refresh(&self, now_ms: u64) {
+    /// Brings what depends on the time up to date; answers with streams that are held, as `ACCOUNT/NAME`.
+    pub(crate) fn refresh(&self, now_ms: u64) -> Vec<String> {
+        let mut held = Vec::new();
         for running in self.all() {
-            running.handle().metrics.freshness_ms.set(running.freshness_ms(now_ms));
+            let handle = running.handle();
+            handle.metrics.freshness_ms.set(running.freshness_ms(now_ms));
+            if running.watch() && held.len() < NAMED {
+                held.push(format!("{}/{}", handle.definition.account_id, handle.definition.name));
+            }
         }
+        held
     }
 
     /// Waits until every runner has ended.

@@ -4,6 +4,7 @@ mod breakers;
 mod canaries;
 mod dead_letters;
 mod objects;
+pub(super) mod outages;
 mod power_cuts;
 mod processors;
 mod replays;
@@ -30,10 +31,10 @@ use crate::spool::Spool;
 use crate::telemetry::Telemetry;
 
 const ACCOUNT: &str = "000000000000";
-const BUCKET: &str = "bucket";
+pub(super) const BUCKET: &str = "bucket";
 const GRACE: Duration = Duration::from_secs(60);
 
-fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
+pub(super) fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
     let s3 = S3Destination {
         bucket: BUCKET.into(),
         prefix: "data/".into(),
@@ -45,7 +46,7 @@ fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
     Definition { s3, ..testing::definition("s") }
 }
 
-fn through(plugin: &str, on_failure: OnFailure) -> Processor {
+pub(super) fn through(plugin: &str, on_failure: OnFailure) -> Processor {
     Processor::Plugin { name: plugin.into(), lambda_arn: "arn:aws:lambda:x".into(), retries: 0, on_failure }
 }
 
@@ -66,7 +67,7 @@ fn start_on(storage: Arc<dyn Storage>, folder: &Path, destination: &Arc<Memory>,
     start_with(storage, plugins, telemetry, destination, memory_bytes)
 }
 
-fn plugins_in(folder: &Path, telemetry: &Arc<Telemetry>) -> Arc<PluginHost> {
+pub(super) fn plugins_in(folder: &Path, telemetry: &Arc<Telemetry>) -> Arc<PluginHost> {
     let settings = plugin::Settings::new(folder.join("plugins"), folder.join("store"));
     std::fs::create_dir_all(folder.join("plugins")).unwrap();
     PluginHost::start(settings, Arc::clone(telemetry), Arc::new(SystemClock)).unwrap()
@@ -87,7 +88,7 @@ fn without_room() -> Spool {
     Spool::open(tempfile::tempdir().unwrap().path(), 0).unwrap()
 }
 
-fn start_beside(
+pub(super) fn start_beside(
     bulk: &Bulk,
     spool: Spool,
     storage: Arc<dyn Storage>,
@@ -141,7 +142,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
 
-fn lines(range: std::ops::Range<u32>) -> Records {
+pub(super) fn lines(range: std::ops::Range<u32>) -> Records {
     let mut payload = Vec::new();
     let mut ends = Vec::new();
     for number in range {

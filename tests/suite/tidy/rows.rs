@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use super::{files, none, read};
 
 /// Rows claimed so far.
-const ROWS: [&str; 33] = [
+const ROWS: [&str; 36] = [
     "A3", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "D10", "D11", "D12", "D14", "D15", "P1", "P2", "P3",
-    "P4", "P5", "P6", "P7", "P8", "P9", "P12", "X2", "X5", "X6", "X7", "X8", "X9", "X14", "X15",
+    "P4", "P5", "P6", "P7", "P8", "P9", "P12", "X1", "X2", "X5", "X6", "X7", "X8", "X9", "X11", "X13", "X14", "X15",
 ];
 
 /// Numbered lines of the spine's specification.

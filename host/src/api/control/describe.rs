@@ -50,8 +50,8 @@ fn destination(definition: &Definition) -> Value {
     shown
 }
 
-/// Answer of DescribeDeliveryStream. Who asks with our own member `IncludePluginState` gets one of ours beside the
-/// description; nobody else finds anything there that the service does not know.
+/// Answer of DescribeDeliveryStream. Who asks with our own members `IncludePluginState` and `IncludeDeliveryState` gets
+/// others of ours beside the description; nobody else finds anything there that the service does not know.
 pub(in crate::api) fn describe_answer(document: &Node<'_>, stream: &Stream) -> Value {
     let mut description = describe(&stream.definition, stream.status);
     // Destinations are paged like everything else, although there is only ever one.
@@ -63,6 +63,9 @@ pub(in crate::api) fn describe_answer(document: &Node<'_>, stream: &Stream) -> V
         && let Some(state) = plugin_state(stream)
     {
         answer["PluginState"] = state;
+    }
+    if document.member("IncludeDeliveryState") == Some(&Node::Boolean(true)) {
+        answer["DeliveryState"] = json!({"State": stream.metrics.gates.state().as_str()});
     }
     answer
 }

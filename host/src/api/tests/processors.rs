@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, LAMBDA, ROLE, Rig, create_input, extended, refuses_members, update_input};
+use crate::api::Backend;
 use crate::definition::{OnFailure, Processor};
+use crate::telemetry::DeliveryState;
 
 #[tokio::test]
 async fn several_plugins_are_named_by_arns_with_commas_between() {
@@ -40,7 +42,7 @@ async fn a_lambda_processor_gets_its_five_parameters_in_order() {
         parameter("BufferIntervalInSeconds", "60"),
     ]);
     assert_eq!(shown["Processors"][1]["Parameters"], five);
-    let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
+    let handle = Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
     assert_eq!(
         handle.definition.processors,
         [
@@ -58,7 +60,7 @@ async fn a_lambda_processor_gets_its_five_parameters_in_order() {
     assert_eq!(extended(&rig).await["ProcessingConfiguration"]["Processors"][1]["Parameters"], five);
     rig.does("UpdateDestination", update_input("2", json!({"ProcessingConfiguration": {"Enabled": false}}))).await;
     assert_eq!(extended(&rig).await["ProcessingConfiguration"], json!({"Enabled": false}));
-    let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
+    let handle = Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
     assert!(handle.definition.processors.is_empty());
 }
 
@@ -76,7 +78,7 @@ async fn the_policy_for_a_failing_plugin_is_a_parameter() {
     for (version, policy) in [OnFailure::PassThrough, OnFailure::DeadLetter, OnFailure::Hold].into_iter().enumerate() {
         let update = update_input(&(version + 1).to_string(), members(policy.as_str()));
         rig.does("UpdateDestination", update).await;
-        let handle = crate::api::Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
+        let handle = Backend::find(rig.memory.as_ref(), ACCOUNT, "s").unwrap();
         let Processor::Plugin { on_failure, .. } = handle.definition.processors[0] else { panic!("a plugin") };
         assert_eq!(on_failure, policy);
         let shown = &extended(&rig).await["ProcessingConfiguration"]["Processors"][0]["Parameters"];
@@ -93,6 +95,10 @@ async fn the_policy_for_a_failing_plugin_is_a_parameter() {
     assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("closed"));
     rig.memory.open_breaker(ACCOUNT, "s");
     assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("open"));
+    let delivery = async || describe(json!({"IncludeDeliveryState": true})).await["DeliveryState"].clone();
+    assert_eq!(delivery().await, json!({"State": "delivering"}));
+    rig.memory.find(ACCOUNT, "s").unwrap().metrics.gates.show(DeliveryState::Held);
+    assert_eq!(delivery().await, json!({"State": "held"}));
     for members in [json!({}), json!({"IncludePluginState": false}), json!({"IncludePluginState": "true"})] {
         let members: Vec<String> = describe(members).await.as_object().unwrap().keys().cloned().collect();
         assert_eq!(members, ["DeliveryStreamDescription"]);

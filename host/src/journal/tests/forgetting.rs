@@ -3,7 +3,7 @@
 use super::super::error::{AppendError, ReadError};
 use super::super::group::Action;
 use super::super::log::Log;
-use super::super::note::{Delivered, Span};
+use super::super::note::{Delivered, Failing, Span};
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
 use super::super::state::MAX_OPEN_SEALS;
@@ -209,4 +209,40 @@ fn an_oversized_request_is_refused_alone() {
     log.commit(actions, 1, &mut |index, answer| answers[index] = Some(answer));
     assert_eq!((answers[0], answers[2]), (Some(Ok(0)), Some(Ok(1))));
     assert!(matches!(answers[1], Some(Err(AppendError::TooLarge { .. }))));
+}
+
+/// When a delivery first failed is known over restarts and cleaning, until it is delivered; what comes later says
+/// nothing new.
+#[test]
+fn the_first_failure_of_a_delivery_is_remembered() {
+    let disk = SimDisk::new(1);
+    let (mut log, _) = open(&disk).unwrap();
+    let (stalled, lively) = (create(&mut log, "stalled"), create(&mut log, "lively"));
+    let (failing, other) = (seal(stalled, 77, 0, 1, 1), seal(stalled, 78, 1, 2, 2));
+    put(&mut log, stalled, 20);
+    put(&mut log, stalled, 20);
+    for made in [&failing, &other] {
+        one(&mut log, Action::Seal(made.clone())).unwrap();
+    }
+    for since_ms in [5, 9] {
+        one(&mut log, Action::Failing(stalled, Failing { id: failing.id, since_ms })).unwrap();
+    }
+    for round in 0..60 {
+        let next = put(&mut log, lively, 6_000) + 1;
+        one(&mut log, Action::Checkpoint(lively, next)).unwrap();
+        settle(&mut log);
+        if round % 20 == 0 {
+            drop(log);
+            let (again, recovered) = open(&disk).unwrap();
+            log = again;
+            assert_eq!(recovered.streams[0].undelivered.len(), 2);
+            assert_eq!(recovered.streams[0].failing, [(failing.id, 5)].into());
+        }
+    }
+    assert!(log.last_id > 25 && log.segments.len() <= 7, "the notes were moved");
+    one(&mut log, Action::Delivered(stalled, Delivered { id: failing.id })).unwrap();
+    // What comes too late says nothing of a seal that is gone.
+    one(&mut log, Action::Failing(stalled, Failing { id: failing.id, since_ms: 10 })).ok();
+    drop(log);
+    assert!(open(&disk).unwrap().1.streams[0].failing.is_empty());
 }

@@ -1,4 +1,5 @@
-//! A journal written by the first release: every later one must read it, or say that it cannot.
+//! Journals written by the releases that first had something new in them: every later one must read them, or say that it
+//! cannot.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,12 +7,12 @@ use std::sync::Arc;
 
 use super::super::group::Action;
 use super::super::inspect;
-use super::super::note::{Delivered, Span};
+use super::super::note::{Delivered, Failing, Span};
 use super::super::sim::SimDisk;
 use super::support::{definition, one, open, records, seal, settle};
 use crate::record::{Epoch, Partition, PluginVersion, StreamId};
 
-const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/journal/golden/v1");
+const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/journal/golden");
 
 /// Writes one of everything.
 fn write() -> SimDisk {
@@ -43,31 +44,34 @@ fn write() -> SimDisk {
     disk
 }
 
-fn load() -> SimDisk {
+/// Asserts that the files below `name` are what `write` writes; answers with them. `UPDATE=1` writes them anew, which only
+/// a new format version may do.
+pub(super) fn golden(name: &str, write: impl Fn() -> SimDisk) -> SimDisk {
+    let directory = Path::new(DIRECTORY).join(name);
+    if std::env::vars().any(|(name, value)| name == "UPDATE" && value == "1") {
+        std::fs::create_dir_all(&directory).unwrap();
+        for (name, bytes) in write().files() {
+            std::fs::write(directory.join(name), bytes).unwrap();
+        }
+    }
     let disk = SimDisk::new(5);
-    for entry in std::fs::read_dir(Path::new(DIRECTORY)).unwrap() {
+    for entry in std::fs::read_dir(&directory).unwrap() {
         let entry = entry.unwrap();
         disk.put(&entry.file_name().into_string().unwrap(), &std::fs::read(entry.path()).unwrap());
     }
-    disk
-}
-
-/// Row D13. `UPDATE=1` writes the files anew, which only a new format version may do.
-#[test]
-fn the_golden_journal_is_read_and_written_bit_for_bit() {
-    if std::env::vars().any(|(name, value)| name == "UPDATE" && value == "1") {
-        std::fs::create_dir_all(DIRECTORY).unwrap();
-        for (name, bytes) in write().files() {
-            std::fs::write(Path::new(DIRECTORY).join(name), bytes).unwrap();
-        }
-    }
-    let disk = load();
     let without_zeros = |files: BTreeMap<String, Vec<u8>>| -> Vec<(String, Vec<u8>)> {
         let end = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         files.into_iter().map(|(name, bytes)| (name, bytes[..end(&bytes)].to_vec())).collect()
     };
     assert!(without_zeros(disk.files()) == without_zeros(write().files()), "the format changed");
     assert!(inspect::verify_storage(&disk).unwrap().is_intact());
+    disk
+}
+
+/// Row D13.
+#[test]
+fn the_golden_journal_is_read_and_written_bit_for_bit() {
+    let disk = golden("v1", write);
     let (log, recovered) = open(&disk).unwrap();
     assert_eq!(recovered.streams.len(), 1);
     let state = &recovered.streams[0];
@@ -82,4 +86,33 @@ fn the_golden_journal_is_read_and_written_bit_for_bit() {
         (read[0].first, read[0].records.record(0), &read[0].arrived_ms[..]),
         (2, &b"aaaaaaaaa"[..], &[9, 9][..])
     );
+}
+
+/// Row D13: deliveries that failed, in notes and in a snapshot, and one that was delivered after all.
+#[test]
+fn the_golden_failures_are_read_and_written_bit_for_bit() {
+    let stream = StreamId(1);
+    let failing = |id, since_ms| Action::Failing(stream, Failing { id: seal(stream, id, 0, 1, 1).id, since_ms });
+    let write = || {
+        let disk = SimDisk::new(1);
+        let (mut log, _) = open(&disk).unwrap();
+        for action in [
+            Action::Create(Box::new(definition("golden", 1))),
+            Action::Append { stream, records: records(&[b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]), arrived_ms: 9 },
+            Action::Seal(seal(stream, 1, 0, 1, 1)),
+            Action::Seal(seal(stream, 2, 1, 2, 2)),
+            Action::Seal(seal(stream, 3, 2, 3, 3)),
+            failing(1, 1_000),
+            failing(2, 2_000),
+            Action::Delivered(stream, Delivered { id: seal(stream, 2, 1, 2, 2).id }),
+            Action::Snapshot(stream),
+            failing(3, 3_000),
+        ] {
+            one(&mut log, action).unwrap();
+        }
+        disk
+    };
+    let (_, recovered) = open(&golden("v1-failing", write)).unwrap();
+    let known: Vec<u64> = recovered.streams[0].failing.values().copied().collect();
+    assert_eq!((recovered.streams[0].undelivered.len(), known), (2, vec![1_000, 3_000]));
 }

@@ -1,19 +1,16 @@
 //! Failures that are put again: records and memory in one frame, and what is remembered outlives the records.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::super::error::AppendError;
 use super::super::group::Action;
-use super::super::inspect;
 use super::super::log::Log;
 use super::super::sim::SimDisk;
+use super::golden::golden;
 use super::support::{definition, failures, one, open, records, replay_of, settle};
 use crate::record::{Column, Course, Lines, MOST_RANGES, ObjectId, Records, Replay, StreamId};
 
 const STREAM: StreamId = StreamId(1);
-const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/journal/golden/v1-replays");
 
 fn texts(count: u8, size: usize) -> Vec<Vec<u8>> {
     (0..count).map(|at| vec![b'a' + at; size]).collect()
@@ -71,26 +68,10 @@ fn write() -> SimDisk {
     disk
 }
 
-/// Row D13. `UPDATE=1` writes the files anew, which only a new format version may do.
+/// Row D13.
 #[test]
 fn the_golden_replays_are_read_and_written_bit_for_bit() {
-    if std::env::vars().any(|(name, value)| name == "UPDATE" && value == "1") {
-        std::fs::create_dir_all(DIRECTORY).unwrap();
-        for (name, bytes) in write().files() {
-            std::fs::write(Path::new(DIRECTORY).join(name), bytes).unwrap();
-        }
-    }
-    let disk = SimDisk::new(5);
-    for entry in std::fs::read_dir(Path::new(DIRECTORY)).unwrap() {
-        let entry = entry.unwrap();
-        disk.put(&entry.file_name().into_string().unwrap(), &std::fs::read(entry.path()).unwrap());
-    }
-    let without_zeros = |files: BTreeMap<String, Vec<u8>>| -> Vec<(String, Vec<u8>)> {
-        let end = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        files.into_iter().map(|(name, bytes)| (name, bytes[..end(&bytes)].to_vec())).collect()
-    };
-    assert!(without_zeros(disk.files()) == without_zeros(write().files()), "the format changed");
-    assert!(inspect::verify_storage(&disk).unwrap().is_intact());
+    let disk = golden("v1-replays", write);
     let (log, recovered) = open(&disk).unwrap();
     let state = &recovered.streams[0];
     assert_eq!((state.next, state.replayed.floor_ms(), state.replayed.ranges()), (7, 2_000, 3));

@@ -92,7 +92,7 @@ async fn what_took_too_long_is_not_run_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_took_too_long_is_left_out_when_its_batch_is_made_again() {
     let mut rig = Rig::new().await;
-    rig.memory.fail_next(10, Verdict::Retry(None));
+    rig.memory.fail_next(6, Verdict::Retry(None));
     assert_eq!(rig.live(true).stop(GRACE).await, Stopped::Drained);
     assert_eq!(rig.found(), (9, 1));
 }

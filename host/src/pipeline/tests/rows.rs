@@ -36,7 +36,7 @@ pub(super) async fn begin(
 }
 
 /// Sequence numbers of rows that are where they belong, and of those in the error output, whose lines must be whole.
-fn found(memory: &Memory, bulk: &Bulk) -> (Vec<u64>, Vec<u64>) {
+pub(super) fn found(memory: &Memory, bulk: &Bulk) -> (Vec<u64>, Vec<u64>) {
     let mut failed = Vec::new();
     for (key, body) in memory.bodies() {
         assert!(key.starts_with("errors/AmazonOpenSearchService-failed/"), "{key}");
