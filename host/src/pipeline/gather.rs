@@ -1,23 +1,21 @@
-//! Making sealed batches of one stream again from the journal, all that wait for it in one pass.
+//! Making sealed batches of one stream again from the journal, those that overlap in one pass.
 //!
 //! After a restart every batch that was not delivered needs its records, and those of a stream with partitions lie in
-//! the same range: reading and processing it once for each would cost the square of it. What a pass gathers beyond its
-//! part of the memory budget, or has no room for at the encoder, goes to the spool; what finds no room there either
-//! waits for the next pass. Refuses to change a seal, what it promised is what is made, and to fail a batch for records
+//! the same range: reading and processing it once for each would cost the square of it. So whoever makes its own takes
+//! along what overlaps. What of that is beyond a pass's part of the memory budget, or has no room at the encoder, goes to
+//! the spool; what finds no room there either waits for the next pass. Refuses to change a seal, what it promised is what is made, and to fail a batch for records
 //! that are not its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use uuid::Uuid;
-
 use crate::batch::Routing;
 use crate::definition::Definition;
 use crate::journal::ReadError;
 use crate::record::{Content, Partition, Records, Rejected, Rows, Seal, Sequence, Transformed};
 use crate::telemetry::StreamMetrics;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::budget::Share;
 use super::delivery::Held;
@@ -25,23 +23,34 @@ use super::history::{History, HistoryError};
 use super::replay::{READ_BYTES, ReplayError, apply, join, shorten, slice, unrepeatable};
 use super::{Context, spill, work};
 
-/// What part of the budget a pass may have in memory: as much as may wait for the encoder, so that what is made again
-/// never takes more than half of it.
+/// What part of the budget a pass may have in memory beside its own batch: as much as may wait for the encoder, so that
+/// what is made again takes no more than half of it.
 const GATHERED_SHARE: usize = 4;
 
 /// The sealed batches of one stream that are to be made again.
 #[derive(Debug)]
 pub(crate) struct Gathering {
     metrics: StreamMetrics,
-    waiting: Mutex<BTreeMap<(Sequence, Uuid), Wanted>>,
+    waiting: Mutex<Waiting>,
     /// Held by whoever makes a pass for all.
     passing: tokio::sync::Mutex<()>,
 }
 
 type Answer = Result<Held, Arc<ReplayError>>;
 
+/// By where they begin and who asked.
+type All = BTreeMap<(Sequence, u64), Wanted>;
+
+#[derive(Debug, Default)]
+struct Waiting {
+    all: All,
+    /// Who asks next. Not by batch: one may be wanted twice, for its backup and for what was not taken of it.
+    next: u64,
+}
+
 #[derive(Debug)]
 struct Wanted {
+    number: u64,
     seal: Arc<Seal>,
     answer: oneshot::Sender<Answer>,
     /// Something went wrong over records of others: nobody else is made beside it.
@@ -57,7 +66,7 @@ impl Gathering {
     pub(crate) async fn content(&self, context: &Context, history: &History, seal: &Arc<Seal>) -> Answer {
         loop {
             let (answer, mut answered) = oneshot::channel();
-            self.put(Wanted { seal: Arc::clone(seal), answer, is_alone: false });
+            let number = self.ask(seal, answer);
             loop {
                 tokio::select! {
                     biased;
@@ -66,26 +75,37 @@ impl Gathering {
                         // Whoever made the pass was cancelled.
                         Err(_gone) => break,
                     },
-                    _passing = self.passing.lock() => Pass::of(self, context, history, seal).await.run().await,
+                    _passing = self.passing.lock() => Pass::of(self, context, history, seal, number).await.run().await,
                 }
             }
         }
     }
 
-    fn put(&self, wanted: Wanted) {
-        self.lock().insert((wanted.seal.first, wanted.seal.id), wanted);
-    }
-
-    /// What a pass for the batch at `own` makes: all that waits, unless it is to be made alone.
-    fn take(&self, own: (Sequence, Uuid)) -> BTreeMap<(Sequence, Uuid), Wanted> {
+    fn ask(&self, seal: &Arc<Seal>, answer: oneshot::Sender<Answer>) -> u64 {
         let mut waiting = self.lock();
-        waiting.retain(|_, one| !one.answer.is_closed());
-        let is_alone = waiting.get(&own).is_some_and(|own| own.is_alone);
-        let joins = |at: &(Sequence, Uuid), one: &mut Wanted| if is_alone { *at == own } else { !one.is_alone };
-        waiting.extract_if(.., joins).collect()
+        waiting.next += 1;
+        let number = waiting.next;
+        waiting.all.insert((seal.first, number), Wanted { number, seal: Arc::clone(seal), answer, is_alone: false });
+        number
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Sequence, Uuid), Wanted>> {
+    fn put(&self, wanted: Wanted) {
+        self.lock().all.insert((wanted.seal.first, wanted.number), wanted);
+    }
+
+    /// What a pass for `seal` makes, asked for by `own`: with it what overlaps, unless it is to be made alone.
+    fn take(&self, seal: &Seal, own: u64) -> All {
+        let mut waiting = self.lock();
+        waiting.all.retain(|_, one| !one.answer.is_closed());
+        let is_alone = waiting.all.get(&(seal.first, own)).is_some_and(|own| own.is_alone);
+        let joins = |_: &(Sequence, u64), one: &mut Wanted| {
+            let is_beside = !is_alone && !one.is_alone && one.seal.first < seal.end && seal.first < one.seal.end;
+            one.number == own || is_beside
+        };
+        waiting.all.extract_if(.., joins).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,11 +115,12 @@ struct Pass<'a> {
     gathering: &'a Gathering,
     context: &'a Context,
     history: &'a History,
-    /// The batch of whoever makes the pass, which is never put off, and room for it at the encoder.
-    own: Uuid,
+    /// Who makes the pass, and room at the encoder for that batch: it stays in memory and is never put off, so that every
+    /// pass ends with something.
+    own: u64,
     room: Option<OwnedSemaphorePermit>,
-    /// Batches that begin later, by where.
-    ahead: BTreeMap<(Sequence, Uuid), Wanted>,
+    /// Batches that begin later.
+    ahead: All,
     /// Batches whose range is being read.
     open: Vec<Gathered>,
     /// What is open.
@@ -109,10 +130,9 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// Waits for room first: nothing else is waited for with what was gathered in hand, because its room may be that of
     /// an answer that nobody looks at before the pass ends.
-    async fn of(gathering: &'a Gathering, context: &'a Context, history: &'a History, own: &Seal) -> Self {
-        let room = context.encode_room.take(own.content_bytes).await;
-        let ahead = gathering.take((own.first, own.id));
-        let (own, share) = (own.id, context.budget.share());
+    async fn of(gathering: &'a Gathering, context: &'a Context, history: &'a History, seal: &Seal, own: u64) -> Self {
+        let room = context.encode_room.take(seal.content_bytes).await;
+        let (ahead, share) = (gathering.take(seal, own), context.budget.share());
         Self { gathering, context, history, own, room, ahead, open: Vec::new(), share }
     }
 
@@ -141,7 +161,7 @@ impl<'a> Pass<'a> {
                     // It stands in the way of everything behind it, too: that is looked at again when it is asked for.
                     let error = Arc::new(error);
                     self.open.drain(..).for_each(|one| one.fail(&error));
-                    self.gathering.lock().append(&mut self.ahead);
+                    self.gathering.lock().all.append(&mut self.ahead);
                     return;
                 }
             }
@@ -215,11 +235,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Says what is open in memory.
+    /// Takes what is open in memory from the budget; answers with the bytes of that which others asked for.
     fn count(&mut self) -> usize {
-        let bytes = self.open.iter().map(|one| one.content.bytes_in_memory()).sum();
-        self.share.resize(bytes);
-        bytes
+        let bytes = |one: &Gathered| one.content.bytes_in_memory();
+        self.share.resize(self.open.iter().map(bytes).sum());
+        self.open.iter().filter(|one| one.number != self.own).map(bytes).sum()
     }
 
     /// Gives memory back beyond what a pass may have: to the spool, else by putting batches off.
@@ -230,7 +250,8 @@ impl<'a> Pass<'a> {
         loop {
             let bytes = self.count();
             let is_too_much = bytes > most_bytes;
-            if !is_too_much && !(budget.is_tight() && bytes > budget.fair_share_bytes() / 2) {
+            let is_unfair = budget.is_tight() && bytes > budget.fair_share_bytes() / 2;
+            if !is_too_much && !is_unfair {
                 return;
             }
             if let Some(one) = self.take_largest(Gathered::has_for_file) {
@@ -244,17 +265,16 @@ impl<'a> Pass<'a> {
             if !is_too_much && !budget.is_over() {
                 return;
             }
-            // What cannot be written is put off, the largest first. Its own is made whatever it takes, so that every pass
-            // ends with something.
-            let own = self.own;
-            let Some(one) = self.take_largest(|one| one.seal.id != own) else { return };
+            let Some(one) = self.take_largest(|_| true) else { return };
             self.gathering.put(one.put_off(false));
         }
     }
 
+    /// The largest of what others asked for.
     fn take_largest(&mut self, may_be: impl Fn(&Gathered) -> bool) -> Option<Gathered> {
-        let among = (0..self.open.len()).filter(|&at| may_be(&self.open[at]));
-        let largest = among.max_by_key(|&at| self.open[at].content.bytes_in_memory())?;
+        let of_others = |at: &usize| self.open[*at].number != self.own && may_be(&self.open[*at]);
+        let largest =
+            (0..self.open.len()).filter(of_others).max_by_key(|&at| self.open[at].content.bytes_in_memory())?;
         Some(self.open.swap_remove(largest))
     }
 
@@ -262,13 +282,14 @@ impl<'a> Pass<'a> {
     /// neither is made in another pass.
     async fn finish(&mut self, mut one: Gathered) {
         let is_filed = matches!(one.content, Content::Spilled { .. });
-        let mut room = if one.seal.id == self.own { self.room.take() } else { None };
-        if is_filed {
+        let room = if one.number == self.own {
+            self.room.take()
+        } else if is_filed {
             // Whoever reads it waits for its own.
-            room = None;
-        } else if room.is_none() {
-            room = self.context.encode_room.try_take(one.content.bytes());
-        }
+            None
+        } else {
+            self.context.encode_room.try_take(one.content.bytes())
+        };
         if room.is_none() && (!is_filed || self.context.budget.is_tight()) {
             one = match one.spill(self.context).await {
                 Ok((one, is_written)) if is_filed || is_written => one,
@@ -299,6 +320,7 @@ impl Routes {
 
 /// What a seal promised, as far as it was made again.
 struct Gathered {
+    number: u64,
     seal: Arc<Seal>,
     answer: oneshot::Sender<Answer>,
     content: Content,
@@ -308,13 +330,13 @@ struct Gathered {
 
 impl Gathered {
     fn new(wanted: Wanted, definition: &Definition) -> Self {
-        let Wanted { seal, answer, .. } = wanted;
+        let Wanted { number, seal, answer, .. } = wanted;
         let content = match seal.partition {
             Partition::Main if definition.delivers_rows() => Content::Rows(Rows::default()),
             Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
             Partition::Error(_) => Content::Rejected(Vec::new()),
         };
-        Self { seal, answer, content, routing: Routing::new(definition) }
+        Self { number, seal, answer, content, routing: Routing::new(definition) }
     }
 
     fn refuse(wanted: Wanted, error: HistoryError) {
@@ -327,7 +349,7 @@ impl Gathered {
     }
 
     fn put_off(self, is_alone: bool) -> Wanted {
-        Wanted { seal: self.seal, answer: self.answer, is_alone }
+        Wanted { number: self.number, seal: self.seal, answer: self.answer, is_alone }
     }
 
     /// Adds what `transformed` holds for the seal's partition and range.

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use uuid::Uuid;
 
 use super::*;
 use crate::definition::OnFailure;
@@ -88,7 +89,7 @@ impl Rig {
 
     async fn all(&self, seals: &[Arc<Seal>]) -> Vec<Made> {
         let made = join_all(seals.iter().map(|seal| self.made(seal))).await;
-        assert_eq!((self.gathering.lock().len(), self.spool.used_bytes()), (0, 0));
+        assert_eq!((self.gathering.lock().all.len(), self.spool.used_bytes()), (0, 0));
         assert!(self.pipeline.context.encode_room.try_take(u64::MAX).is_some(), "all room came back");
         made
     }
@@ -138,6 +139,15 @@ async fn ranges_may_lie_in_any_way() {
     assert_eq!(rig.all(&seals).await, ranges.map(text));
 }
 
+/// A batch may be wanted twice at once, and by nobody any more.
+#[tokio::test]
+async fn each_that_asks_is_answered() {
+    let rig = Rig::new(definition(1 << 20, 900), lines(0..100), 64 << 20, 0).await;
+    let seals = [rig.main(0..10), rig.main(0..10), rig.main(0..10)];
+    assert!(rig.all(&seals).await.iter().all(|made| made.as_ref().is_ok_and(|text| text.len() == 80)));
+    assert_eq!(rig.reads(), 2);
+}
+
 /// What cannot be made fails, and nothing else does, whoever makes it.
 #[tokio::test]
 async fn a_failure_is_nobody_elses() {
@@ -163,21 +173,22 @@ async fn records_of_others_blame_nobody() {
     let (context, history, gathering) = (&rig.pipeline.context, &rig.history, &rig.gathering);
     let seals = [0..100, 0..60, 55..80, 70..100].map(|range| rig.main(range));
     let mut answers = Vec::new();
-    let mut pass = Pass::of(gathering, context, history, &seals[0]).await;
+    let mut numbers = Vec::new();
     for seal in &seals {
         let (answer, answered) = oneshot::channel();
         answers.push(answered);
-        let wanted = Wanted { seal: Arc::clone(seal), answer, is_alone: false };
-        pass.open.push(Gathered::new(wanted, &definition(1 << 20, 900)));
+        numbers.push(gathering.ask(seal, answer));
     }
+    let mut pass = Pass::of(gathering, context, history, &seals[0], numbers[0]).await;
+    pass.open_until(100);
     pass.blame(&(50..56), &(0..100), ReplayError::Unrepeatable(50));
     assert!(matches!(answers[0].try_recv(), Ok(Err(_))), "all of the call was its own");
-    assert_eq!(pass.open.iter().map(|one| one.seal.id).collect::<Vec<_>>(), [seals[3].id], "it has no bad record");
-    let waiting: Vec<_> = gathering.lock().values().map(|one| (one.seal.id, one.is_alone)).collect();
-    assert_eq!(waiting, [(seals[1].id, true), (seals[2].id, true)]);
-    assert!(gathering.take((seals[3].first, seals[3].id)).is_empty(), "nobody takes it along");
-    let alone = gathering.take((seals[2].first, seals[2].id));
-    assert_eq!(alone.keys().map(|(_, id)| *id).collect::<Vec<_>>(), [seals[2].id]);
+    assert_eq!(pass.open.iter().map(|one| one.number).collect::<Vec<_>>(), [numbers[3]], "it has no bad record");
+    let waiting: Vec<_> = gathering.lock().all.values().map(|one| (one.number, one.is_alone)).collect();
+    assert_eq!(waiting, [(numbers[1], true), (numbers[2], true)]);
+    assert!(gathering.take(&seals[0], numbers[0]).is_empty(), "nobody takes them along");
+    let alone = gathering.take(&seals[2], numbers[2]);
+    assert_eq!(alone.keys().map(|(_, number)| *number).collect::<Vec<_>>(), [numbers[2]]);
     drop(alone);
     // Who asked is told that nobody is at it, and asks again.
     assert!(answers.remove(2).await.is_err());
@@ -197,5 +208,5 @@ async fn one_that_is_given_up_strands_nobody() {
     drop(leader);
     drop(turns);
     assert_eq!(follower.await.unwrap().lines().count(), 15);
-    assert!(rig.gathering.lock().is_empty());
+    assert!(rig.gathering.lock().all.is_empty());
 }
