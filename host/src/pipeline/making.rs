@@ -39,7 +39,8 @@ impl Delivery {
 
     /// The encoded object, from what was accumulated or made again.
     pub(super) async fn object(&mut self) -> (Object, Share) {
-        // Encoding takes the content; should it fail, which no checked definition leads to, it is made again.
+        // Encoding takes the content and its room. Should it fail, as where its file is gone, room is waited for with none
+        // in hand: asking for more while holding some may be for ever.
         let mut held = self.content.take();
         let (object, share) = self
             .until_made(|| {

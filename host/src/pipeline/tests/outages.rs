@@ -47,7 +47,7 @@ impl Partly {
     fn start(self: &Arc<Self>, folder: &Path, disk: &SimDisk, clock: Arc<dyn Clock>, memory_bytes: usize) -> Rig {
         let telemetry = Telemetry::new();
         let (journal, recovered) = open(Arc::new(disk.clone()), &telemetry);
-        let spool = Spool::open(&folder.join("spool"), 1 << 30).unwrap();
+        let spool = spool_in(folder, 1 << 30);
         let pipeline = Pipeline::start(Parts {
             journal,
             recovered,
@@ -64,6 +64,11 @@ impl Partly {
         });
         Rig { pipeline, telemetry, spool }
     }
+}
+
+/// A folder of its own in each life: what another process would leave behind, this one may still be dropping.
+fn spool_in(folder: &Path, capacity_bytes: u64) -> Spool {
+    Spool::open(&tempfile::tempdir_in(folder).unwrap().keep(), capacity_bytes).unwrap()
 }
 
 struct Rig {
@@ -238,7 +243,7 @@ impl Both {
         self.disk = self.disk.restart();
         let telemetry = Telemetry::new();
         let (journal, recovered) = open(Arc::new(self.disk.clone()), &telemetry);
-        let spool = Spool::open(&self.folder.path().join("spool"), 1 << 20).unwrap();
+        let spool = spool_in(self.folder.path(), 1 << 20);
         let pipeline = Pipeline::start(Parts {
             journal,
             recovered,
