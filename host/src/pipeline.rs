@@ -10,6 +10,7 @@ mod guard;
 mod history;
 mod ladder;
 mod outlet;
+mod rebuild;
 mod replay;
 mod runner;
 mod streams;

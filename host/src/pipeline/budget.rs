@@ -34,6 +34,11 @@ impl Budget {
         Share { budget: self.clone(), bytes: 0 }
     }
 
+    /// What may be held in all.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.0.limit_bytes as u64
+    }
+
     /// True when nothing more should be read into memory.
     pub(crate) fn is_over(&self) -> bool {
         self.0.used_bytes.load(Ordering::Relaxed) > self.0.limit_bytes

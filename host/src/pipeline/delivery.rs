@@ -26,6 +26,7 @@ use super::budget::Share;
 use super::history::History;
 use super::ladder::{Ladder, Next};
 use super::outlet::Outlets;
+use super::rebuild::{Rebuilds, TOGETHER_BYTES};
 use super::{is_true, replay};
 
 /// Attempts a body is kept in memory for; after that the destination is taken to be down for a while.
@@ -49,6 +50,8 @@ pub(crate) struct Delivery {
     pub(crate) content: Option<Held>,
     /// Where the stream's own records go.
     pub(crate) outlets: Arc<Outlets>,
+    /// What of the stream waits to be made again.
+    pub(crate) rebuilds: Arc<Rebuilds>,
     /// Turns true when the process stops waiting for destinations.
     pub(crate) cancelled: watch::Receiver<bool>,
 }
@@ -391,11 +394,19 @@ impl Delivery {
     }
 
     async fn made_again(&self) -> Result<Held, PrepareError> {
-        let _turn = self.context.rebuild_turns.acquire().await;
-        let mut share = self.context.budget.share();
-        share.resize(usize::try_from(self.seal.content_bytes).unwrap_or(usize::MAX));
-        let content = replay::rebuild(&self.context, &self.history, &self.seal).await?;
+        let (context, history) = (&self.context, &self.history);
+        let most_bytes = TOGETHER_BYTES.min(context.budget.limit_bytes() / 4);
+        let pass = |seals: Vec<Arc<Seal>>| async move {
+            // Until whoever waits for its own has it in a share of its own.
+            let mut pass = context.budget.share();
+            let bytes = seals.iter().map(|seal| seal.content_bytes).sum::<u64>();
+            pass.resize(usize::try_from(bytes).unwrap_or(usize::MAX));
+            replay::rebuild(context, history, &seals).await
+        };
+        let content = self.rebuilds.content(&self.seal, &context.rebuild_turns, most_bytes, pass).await?;
         let bytes = content.bytes();
+        let mut share = context.budget.share();
+        share.resize(usize::try_from(bytes).unwrap_or(usize::MAX));
         if bytes != self.seal.content_bytes {
             tracing::error!(
                 stream = %self.seal.stream, key = %self.seal.key, sealed_bytes = self.seal.content_bytes, bytes,

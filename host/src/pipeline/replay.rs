@@ -3,10 +3,12 @@
 //! After a restart, or when a dead destination made us give back the memory of a sealed batch, its content is read
 //! and processed again by the code that ruled then. Refuses to change a seal: what it promised is what is made.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::batch;
-use crate::definition::{Definition, PartitionKey};
+use crate::definition::PartitionKey;
 use crate::journal::{Attempt, ReadError};
 use crate::record::{
     Batch, Content, FATAL_ATTEMPTS, Origins, Partition, Ran, Records, Rejected, Rows, Seal, Sequence, Transformed,
@@ -38,25 +40,28 @@ pub(crate) enum ReplayError {
     Work(#[from] work::Gone),
 }
 
-/// Reads and processes the records of `seal` again and gathers what it promised.
-pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -> Result<Content, ReplayError> {
-    let definition = history.definition(seal.definition_version);
-    let definition = definition.ok_or(HistoryError::Definition(seal.definition_version))?;
-    let mut gathered = Gathered::new(seal, &definition);
-    let mut at = seal.first;
-    while at < seal.end {
+/// Reads and processes the records of `seals`, whose ranges overlap, again and gathers what each promised.
+pub(crate) async fn rebuild(
+    context: &Context,
+    history: &History,
+    seals: &[Arc<Seal>],
+) -> Result<Vec<Content>, ReplayError> {
+    let mut gathered = Gathering::new(seals, history)?;
+    let mut at = seals.iter().map(|seal| seal.first).min().unwrap_or(0);
+    let end = seals.iter().map(|seal| seal.end).max().unwrap_or(0);
+    while at < end {
         let (epoch, until) = history.ruling(at).ok_or(ReplayError::NoEpoch(at))?;
         let chain = history.chain(&epoch, context).await?;
-        let batches = match context.journal.read(seal.stream, at, chain.most_bytes(READ_BYTES)).await {
+        let batches = match context.journal.read(epoch.stream, at, chain.most_bytes(READ_BYTES)).await {
             Ok(batches) => batches,
             Err(ReadError::Lost { end, .. }) => {
-                tracing::error!(stream = %seal.stream, from = at, end, "records of a sealed batch are damaged on disk; the rest is delivered");
+                tracing::error!(stream = %epoch.stream, from = at, end, "records of a sealed batch are damaged on disk; the rest is delivered");
                 at = end;
                 continue;
             }
             Err(other) => return Err(other.into()),
         };
-        let Some(batch) = join(batches).map(|batch| shorten(&slice(&batch, at..until.min(seal.end)), &chain)) else {
+        let Some(batch) = join(batches).map(|batch| shorten(&slice(&batch, at..until.min(end)), &chain)) else {
             return Err(ReplayError::NoEpoch(at));
         };
         let (next, aside) = (batch.end(), history.aside(batch.first..batch.end()));
@@ -64,10 +69,10 @@ pub(crate) async fn rebuild(context: &Context, history: &History, seal: &Seal) -
         if let Some(range) = unrepeatable(&transformed).first() {
             return Err(ReplayError::Unrepeatable(range.start));
         }
-        gathered.add(transformed);
+        gathered.add(&transformed);
         at = next;
     }
-    Ok(gathered.content)
+    Ok(gathered.all.into_iter().map(|one| one.content).collect())
 }
 
 /// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
@@ -162,72 +167,90 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
     }
 }
 
-/// What a seal promised, as far as it was made again.
-struct Gathered<'s> {
-    seal: &'s Seal,
-    content: Content,
-    /// Columns of the keys of the seal's definition.
-    columns: Vec<String>,
+/// What seals promised, as far as it was made again.
+struct Gathering {
+    all: Vec<Gathered>,
+    /// Those of partitions of the destination, by the columns of their definition's keys.
+    keyed: BTreeMap<Vec<String>, BTreeMap<Partition, Vec<usize>>>,
 }
 
-impl<'s> Gathered<'s> {
-    fn new(seal: &'s Seal, definition: &Definition) -> Self {
-        let content = match seal.partition {
-            Partition::Main if definition.delivers_rows() => Content::Rows(Rows::default()),
-            Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
-            Partition::Error(_) => Content::Rejected(Vec::new()),
-        };
-        let keys = definition.partitioning.iter().flat_map(|partitioning| &partitioning.keys);
-        Self { seal, content, columns: keys.map(PartitionKey::column).collect() }
+struct Gathered {
+    seal: Arc<Seal>,
+    content: Content,
+}
+
+impl Gathering {
+    fn new(seals: &[Arc<Seal>], history: &History) -> Result<Self, HistoryError> {
+        let mut gathering = Self { all: Vec::with_capacity(seals.len()), keyed: BTreeMap::new() };
+        for (at, seal) in seals.iter().enumerate() {
+            let version = seal.definition_version;
+            let definition = history.definition(version).ok_or(HistoryError::Definition(version))?;
+            let content = match seal.partition {
+                Partition::Main if definition.delivers_rows() => Content::Rows(Rows::default()),
+                Partition::Main | Partition::Keyed(_) | Partition::Source => Content::Records(Vec::new()),
+                Partition::Error(_) => Content::Rejected(Vec::new()),
+            };
+            if matches!(seal.partition, Partition::Keyed(_)) {
+                let keys = definition.partitioning.iter().flat_map(|partitioning| &partitioning.keys);
+                let places = gathering.keyed.entry(keys.map(PartitionKey::column).collect()).or_default();
+                places.entry(seal.partition.clone()).or_default().push(at);
+            }
+            gathering.all.push(Gathered { seal: Arc::clone(seal), content });
+        }
+        Ok(gathering)
     }
 
-    /// Adds what `transformed` holds for the seal's partition and range.
-    fn add(&mut self, transformed: Transformed) {
-        let sealed = self.seal.first..self.seal.end;
-        match &mut self.content {
-            Content::Rejected(list) => {
-                let output = |one: &Rejected| Partition::Error(one.output) == self.seal.partition;
-                let rejected = transformed.rejected.into_iter();
-                list.extend(rejected.filter(|one| sealed.contains(&one.sequence) && output(one)));
-            }
-            Content::Records(bytes) if self.seal.partition == Partition::Source => {
-                for (sequence, record) in transformed.inputs.zip(transformed.source.iter().flat_map(Records::iter)) {
-                    if sealed.contains(&sequence) {
-                        bytes.extend_from_slice(record);
-                    }
+    /// Adds what `transformed` holds for each seal's partition and range.
+    fn add(&mut self, transformed: &Transformed) {
+        let is_keyed = |one: &Gathered| matches!(one.seal.partition, Partition::Keyed(_));
+        for one in self.all.iter_mut().filter(|one| !is_keyed(one)) {
+            one.add(transformed);
+        }
+        for (columns, places) in &self.keyed {
+            for (partition, outputs) in batch::route(transformed, columns) {
+                for &at in places.get(&partition).into_iter().flatten() {
+                    self.all[at].add_outputs(transformed, outputs.iter().copied());
                 }
             }
-            // Never begun with.
-            Content::Spilled { .. } => {}
+        }
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, transformed: &Transformed) {
+        let sealed = self.seal.first..self.seal.end;
+        match (&mut self.content, &self.seal.partition) {
+            (Content::Rejected(list), partition) => {
+                let is_of_it =
+                    |one: &&Rejected| sealed.contains(&one.sequence) && Partition::Error(one.output) == *partition;
+                list.extend(transformed.rejected.iter().filter(is_of_it).cloned());
+            }
+            (Content::Records(bytes), Partition::Source) => {
+                let sources = transformed.source.iter().flat_map(Records::iter);
+                for (_, record) in transformed.inputs.clone().zip(sources).filter(|(at, _)| sealed.contains(at)) {
+                    bytes.extend_from_slice(record);
+                }
+            }
+            _ => self.add_outputs(transformed, 0..transformed.outputs.len()),
+        }
+    }
+
+    /// Adds those of these outputs that came from inputs of the seal.
+    fn add_outputs(&mut self, transformed: &Transformed, outputs: impl Iterator<Item = usize>) {
+        let sealed = self.seal.first..self.seal.end;
+        let sequence = |at: usize| transformed.inputs.start + transformed.input_of(at) as u64;
+        let chosen: Vec<usize> = outputs.filter(|&at| sealed.contains(&sequence(at))).collect();
+        match &mut self.content {
             Content::Records(bytes) => {
-                for at in outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed) {
+                for at in chosen {
                     bytes.extend_from_slice(transformed.outputs.record(at));
                 }
             }
-            Content::Rows(rows) => {
-                let chosen = outputs_of(&transformed, &self.seal.partition, &self.columns, &sealed);
-                rows.append(&transformed, &chosen);
-            }
+            Content::Rows(rows) => rows.append(transformed, &chosen),
+            // Neither is begun with for outputs.
+            Content::Spilled { .. } | Content::Rejected(_) => {}
         }
     }
-}
-
-/// Outputs of a batch that belong to a partition and came from these inputs.
-fn outputs_of(
-    transformed: &Transformed,
-    partition: &Partition,
-    columns: &[String],
-    inputs: &Range<Sequence>,
-) -> Vec<usize> {
-    let chosen = match partition {
-        Partition::Keyed(_) => {
-            let routes = batch::route(transformed, columns);
-            routes.into_iter().find(|(known, _)| known == partition).map(|(_, at)| at).unwrap_or_default()
-        }
-        _ => (0..transformed.outputs.len()).collect(),
-    };
-    let sequence = |at: usize| transformed.inputs.start + transformed.input_of(at) as u64;
-    chosen.into_iter().filter(|&at| inputs.contains(&sequence(at))).collect()
 }
 
 /// Records that are never to be run again: those that were set aside, and those that were running alone whenever the

@@ -32,6 +32,7 @@ use super::delivery::{Delivery, Ended, Held};
 use super::guard::{Guard, Weighed};
 use super::history::{History, HistoryError};
 use super::outlet::Outlets;
+use super::rebuild::Rebuilds;
 use super::swap::{Swap, SwapError};
 use super::{is_true, replay, work};
 
@@ -153,6 +154,8 @@ pub(crate) struct Runner {
     holding: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
     outlets: Arc<Outlets>,
+    /// Sealed batches that wait to be made again.
+    rebuilds: Arc<Rebuilds>,
     deliveries: JoinSet<(Arc<Seal>, Ended)>,
     pending: BTreeMap<Sequence, Vec<Arc<Seal>>>,
     noted_open_from: Sequence,
@@ -200,6 +203,7 @@ impl Runner {
             holding: false,
             in_flight: FuturesOrdered::new(),
             outlets: Arc::new(Outlets::new(Arc::clone(&context.connector), state.id, signals.definition.clone())),
+            rebuilds: Arc::default(),
             deliveries: JoinSet::new(),
             pending: BTreeMap::new(),
             noted_open_from: state.open_from,
@@ -579,6 +583,7 @@ impl Runner {
             seal: Arc::clone(&seal),
             content,
             outlets: Arc::clone(&self.outlets),
+            rebuilds: Arc::clone(&self.rebuilds),
             cancelled: self.signals.cancelled.clone(),
         };
         self.deliveries.spawn(async move { (seal, delivery.run().await) });
