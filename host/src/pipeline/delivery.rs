@@ -373,7 +373,8 @@ impl Delivery {
         let (Held { content, mut share, unencoded }, room) = self.content().await;
         // What is in a file is in memory until it is encoded.
         share.resize(usize::try_from(content.bytes()).unwrap_or(usize::MAX).max(content.bytes_in_memory()));
-        // Encoding takes the content; should it fail, which no checked definition leads to, it is made again.
+        // Encoding takes the content; should that fail, as where its file is gone, it is made again, in the room that it has:
+        // asking for more while holding some may be for ever.
         let mut content = Some(content);
         let object = self
             .until_made(|| {
@@ -381,7 +382,7 @@ impl Delivery {
                 async {
                     let content = match content {
                         Some(content) => content,
-                        None => self.made_again().await?.0.content,
+                        None => self.remade().await?.content,
                     };
                     self.encode(Arc::clone(&self.seal), content).await
                 }
@@ -450,6 +451,10 @@ impl Delivery {
 
     async fn made_again(&self) -> Result<(Held, Option<OwnedSemaphorePermit>), PrepareError> {
         let room = self.context.encode_room.take(self.seal.content_bytes).await;
+        Ok((self.remade().await?, room))
+    }
+
+    async fn remade(&self) -> Result<Held, PrepareError> {
         let _turn = self.context.rebuild_turns.acquire().await;
         let mut share = self.context.budget.share();
         share.resize(usize::try_from(self.seal.content_bytes).unwrap_or(usize::MAX));
@@ -461,7 +466,7 @@ impl Delivery {
                 "a sealed batch came out differently: its plugin is not deterministic or its records are damaged"
             );
         }
-        Ok((Held { content, share, unencoded: None }, room))
+        Ok(Held { content, share, unencoded: None })
     }
 }
 
