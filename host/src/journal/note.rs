@@ -102,9 +102,10 @@ pub(super) struct Snapshot {
     pub(super) attempts: Vec<Attempt>,
     #[serde(default, skip_serializing_if = "Replayed::is_empty")]
     pub(super) replayed: Replayed,
-    /// Open seals whose first attempt failed; absent in journals of earlier releases.
+    /// Open seals whose first attempt failed, by their places in that list, and when, milliseconds since 1970; absent in
+    /// journals of earlier releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) failing: Vec<Failing>,
+    pub(super) failing: Vec<(u32, u64)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

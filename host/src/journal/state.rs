@@ -11,14 +11,14 @@ use uuid::Uuid;
 use crate::definition::Definition;
 use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Replayed, Seal, Sequence, StreamId};
 
-use super::note::{Attempt, Failing, Note, Snapshot};
+use super::note::{Attempt, Note, Snapshot};
 
-/// Undelivered seals of one stream: its snapshot names each (39 bytes, and 71 more for one that fails), which must fit
+/// Undelivered seals of one stream: its snapshot names each (39 bytes, and 22 more for one that fails), which must fit
 /// one frame.
 pub(super) const MAX_OPEN_SEALS: usize = 65_536;
 /// Attempts remembered per stream, records set aside among them: far more than a plugin can time out on while the
 /// batches in work fill. The lowest go first.
-const MAX_ATTEMPTS: usize = 65_536;
+pub(super) const MAX_ATTEMPTS: usize = 65_536;
 
 /// One stream as recovery found it.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,13 +150,11 @@ impl Stream {
             open_from: self.open_from,
             attempts: self.attempts(),
             replayed: self.replayed.clone(),
-            failing: self.failing().map(|(&id, &since_ms)| Failing { id, since_ms }).collect(),
+            failing: (0..)
+                .zip(self.seals.values())
+                .filter_map(|(place, open)| Some((place, *self.failing.get(&open.seal.id)?)))
+                .collect(),
         }
-    }
-
-    /// Of the open seals; others are on their way out.
-    fn failing(&self) -> impl Iterator<Item = (&Uuid, &u64)> {
-        self.failing.iter().filter(|(id, _)| self.seal_firsts.contains_key(id))
     }
 
     /// Whether it is known that an attempt to deliver this seal failed.
@@ -176,7 +174,8 @@ impl Stream {
             next: self.next,
             attempts: self.attempts(),
             replayed: self.replayed.clone(),
-            failing: self.failing().map(|(&id, &since_ms)| (id, since_ms)).collect(),
+            // Of the open seals; others are on their way out.
+            failing: self.failing.iter().filter(|(id, _)| self.has_seal(**id)).map(|(&id, &ms)| (id, ms)).collect(),
         }
     }
 
@@ -225,7 +224,9 @@ impl Stream {
         self.open_from = snapshot.open_from;
         self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
         self.replayed.clone_from(&snapshot.replayed);
-        self.failing = snapshot.failing.iter().map(|one| (one.id, one.since_ms)).collect();
+        let failing = snapshot.failing.iter();
+        let failing = failing.filter_map(|&(place, ms)| Some((*snapshot.open_seals.get(place as usize)?, ms)));
+        self.failing = failing.collect();
         let open: BTreeSet<Uuid> = snapshot.open_seals.iter().copied().collect();
         let mut freed = Vec::new();
         self.seal_firsts.retain(|id, first| {

@@ -1,14 +1,15 @@
 //! Giving space back: what goes, what stays, and that nothing pins the log for ever.
 
 use super::super::error::{AppendError, ReadError};
+use super::super::frame::MAX_BODY_BYTES;
 use super::super::group::Action;
 use super::super::log::Log;
-use super::super::note::{Delivered, Failing, Span};
+use super::super::note::{Attempt, Delivered, Failing, Note, Snapshot, Span};
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
-use super::super::state::MAX_OPEN_SEALS;
+use super::super::state::{MAX_ATTEMPTS, MAX_OPEN_SEALS};
 use super::support::{SEGMENT, definition, one, open, open_with, records, seal, settings, settle};
-use crate::record::{Epoch, StreamId};
+use crate::record::{Course, Epoch, Lines, MOST_RANGES, ObjectId, Replay, Replayed, StreamId};
 
 fn create(log: &mut Log, name: &str) -> StreamId {
     StreamId(u32::try_from(one(log, Action::Create(Box::new(definition(name, 1)))).unwrap()).unwrap())
@@ -245,4 +246,30 @@ fn the_first_failure_of_a_delivery_is_remembered() {
     one(&mut log, Action::Failing(stalled, Failing { id: failing.id, since_ms: 10 })).ok();
     drop(log);
     assert!(open(&disk).unwrap().1.streams[0].failing.is_empty());
+}
+
+/// What is bounded by number fits the frame that repeats it, all at once, with room for what is bounded by size.
+#[test]
+fn the_largest_snapshot_fits_its_frame() {
+    let ids = || (0..MAX_OPEN_SEALS as u128).map(|number| uuid::Uuid::from_u128(u128::MAX - number));
+    let mut replayed = Replayed::default();
+    for number in 0..MOST_RANGES {
+        let object = ObjectId::new("bucket", &number.to_string(), "");
+        let lines = Lines::of([u32::MAX - 1]);
+        replayed.add(&Replay { object, modified_ms: 9_999_999_999_999, lines, course: Course::Process });
+    }
+    let largest = Attempt { first: u64::MAX - 1, end: u64::MAX, count: 9 };
+    let snapshot = Snapshot {
+        is_deleted: false,
+        definitions: vec![definition("s", 1)],
+        epochs: Vec::new(),
+        open_seals: ids().collect(),
+        marks: Vec::new(),
+        open_from: 0,
+        attempts: vec![largest; MAX_ATTEMPTS],
+        replayed,
+        failing: (0..u32::try_from(MAX_OPEN_SEALS).unwrap()).map(|place| (place, 9_999_999_999_999)).collect(),
+    };
+    let bytes = Note::Snapshot(Box::new(snapshot)).encode().len() as u64;
+    assert!(bytes > MAX_BODY_BYTES / 2 && bytes + (1 << 20) < MAX_BODY_BYTES, "{bytes}");
 }
