@@ -61,8 +61,8 @@ const PROBES_AT_ONCE: usize = 32;
 const REBUILDS_AT_ONCE: usize = 2;
 
 /// What part of the budget batches may take that are read from files to be encoded, and what part objects that are read
-/// from files to be sent; half as much those that ask for the others. Of the smallest budget still 16 MiB, of the
-/// default one the largest batch.
+/// from files to be sent; half as much those that ask for the others. Of the default budget that is the largest batch,
+/// and what is larger than all of it has it alone.
 const PASSING_SHARE: usize = 4;
 
 /// How often gauges that depend on the time are brought up to date: well inside any scrape interval.
