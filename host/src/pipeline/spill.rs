@@ -35,7 +35,7 @@ pub(super) async fn write(spool: Spool, mut spills: Vec<Spill>) -> Result<(Vec<S
 /// its turn comes.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub(super) async fn set_down(spool: Spool, held: Held) -> Result<Option<Held>, Gone> {
     // What is in a file is not worth making again, nor is the rest of it worth another write.
     if matches!(held.content, Content::Spilled { .. }) {
@@ -51,7 +51,7 @@ pub(super) async fn set_down(spool: Spool, held: Held) -> Result<Option<Held>, G
 /// then it is as it was.
 ///
 /// # Errors
-/// As for [`write`]; the content is gone.
+/// As for [`write()`]; the content is gone.
 pub(super) async fn pour(spool: Spool, content: Content) -> Result<(Content, bool), Gone> {
     let (mut file, records) = match content {
         Content::Records(records) => (None, records),
