@@ -417,7 +417,7 @@ impl Merge {
 
     fn add_note(&mut self, id: StreamId, place: Place, note: &Note) {
         let stream = self.streams.entry(id).or_default();
-        stream.apply(note);
+        stream.learn(note);
         if note.kind() == Kind::Snapshot {
             stream.notes_in.clear();
         }
@@ -433,6 +433,7 @@ impl Merge {
         let mut shared = shared.lock();
         let end_of_log = links.last().map_or(0, |link| link.header.id);
         for (&id, stream) in &mut self.streams {
+            stream.prune();
             for &segment in &stream.notes_in {
                 if let Some(segment) = self.segments.get_mut(&segment) {
                     segment.notes.insert(id);

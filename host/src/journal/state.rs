@@ -91,6 +91,14 @@ impl Stream {
 
     /// Makes the note true; answers with the places that nobody needs any more.
     pub(super) fn apply(&mut self, note: &Note) -> Vec<Place> {
+        let freed = self.learn(note);
+        self.prune();
+        freed
+    }
+
+    /// The same, and forgets nothing for it. While a log is read, a seal that was copied forward may stand behind the
+    /// snapshot that says that it is open: until all is read nobody knows what is still referred to.
+    pub(super) fn learn(&mut self, note: &Note) -> Vec<Place> {
         let mut freed = Vec::new();
         if self.is_deleted {
             return freed;
@@ -123,7 +131,6 @@ impl Stream {
             Note::Snapshot(snapshot) => freed = self.restore(snapshot),
             Note::Dropped(_) | Note::Clean => {}
         }
-        self.prune();
         freed
     }
 
@@ -240,7 +247,7 @@ impl Stream {
     }
 
     /// Forgets versions, epochs, marks and attempts that neither open records nor open seals refer to.
-    fn prune(&mut self) {
+    pub(super) fn prune(&mut self) {
         let low = self.low();
         let ruling = self.epochs.iter().rposition(|epoch| epoch.from <= low).unwrap_or(0);
         self.epochs.drain(..ruling);

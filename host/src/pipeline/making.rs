@@ -104,7 +104,7 @@ impl Delivery {
                 Err(error) => {
                     attempts += 1;
                     let wait = self.context.backoff.wait(attempts, None, &self.context.random);
-                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, %error, "a sealed batch cannot be made, will be repeated");
+                    tracing::error!(stream = %self.seal.stream, key = %self.seal.key, error = with_causes(&error), "a sealed batch cannot be made, will be repeated");
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -146,6 +146,12 @@ impl Delivery {
         }
         held
     }
+}
+
+/// What went wrong, and why, down to the first cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Why a sealed batch could not be made ready.

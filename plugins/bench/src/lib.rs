@@ -20,6 +20,8 @@ pub struct Edit {
     /// The new member's value. Taken out of [`MEMBER`] when the plugin starts, so that a test that writes another one into
     /// the compiled guest changes it for both parsers.
     pipeline: &'static str,
+    /// The service is a partition key.
+    has_key: bool,
 }
 
 /// Who reads JSON.
@@ -41,27 +43,30 @@ impl Plugin for Edit {
             Some(other) => return Err(format!("no parser is called {other}")),
         };
         let pipeline = black_box(MEMBER).get(PIPELINE).ok_or("the member is too short")?;
-        Ok(Self { parser, pipeline: str::from_utf8(pipeline).map_err(|error| error.to_string())? })
+        let pipeline = str::from_utf8(pipeline).map_err(|error| error.to_string())?;
+        Ok(Self { parser, pipeline, has_key: context.setting("key") == Some("service") })
     }
 
     fn transform(&mut self, record: Record<'_>) -> Outcome {
         let outcome = match self.parser {
-            Parser::View => view(record, self.pipeline).map_err(|error| error.to_string()),
-            Parser::Serde => serde(record).map_err(|error| error.to_string()),
+            Parser::View => view(record, *self).map_err(|error| error.to_string()),
+            Parser::Serde => serde(record, *self).map_err(|error| error.to_string()),
         };
         outcome.unwrap_or_else(Outcome::fail)
     }
 }
 
-fn view(mut record: Record<'_>, pipeline: &str) -> Result<Outcome, hydrant_plugin::json::Invalid> {
+fn view(mut record: Record<'_>, edit: Edit) -> Result<Outcome, hydrant_plugin::json::Invalid> {
     let object = Object::parse(record.data())?;
     match object.get("level") {
         Some(level) if level == "debug" => Ok(Outcome::Drop),
         Some(_) => {
-            if let (Some("service"), Some(service)) = (record.context().setting("key"), object.get("service")) {
+            if edit.has_key
+                && let Some(service) = object.get("service")
+            {
                 record.set("service", &service.as_str().unwrap_or_default());
             }
-            object.edit().set("pipeline", pipeline).write(record.output());
+            object.edit().set("pipeline", edit.pipeline).write(record.output());
             Ok(Outcome::Replace)
         }
         None => Ok(Outcome::fail("no level")),
@@ -76,7 +81,7 @@ struct Line<'a> {
     service: Option<Cow<'a, str>>,
 }
 
-fn serde(mut record: Record<'_>) -> Result<Outcome, serde_json::Error> {
+fn serde(mut record: Record<'_>, edit: Edit) -> Result<Outcome, serde_json::Error> {
     let data = record.data().trim_ascii_end();
     let blanks = &record.data()[data.len()..];
     let line: Line<'_> = serde_json::from_slice(data)?;
@@ -87,7 +92,9 @@ fn serde(mut record: Record<'_>) -> Result<Outcome, serde_json::Error> {
     let Some(open) = data.strip_suffix(b"}") else {
         return Ok(Outcome::fail("no JSON object"));
     };
-    if let (Some("service"), Some(service)) = (record.context().setting("key"), &line.service) {
+    if edit.has_key
+        && let Some(service) = &line.service
+    {
         record.set("service", service);
     }
     let output = record.output();

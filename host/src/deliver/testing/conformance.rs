@@ -203,7 +203,12 @@ impl<B: Bench> Run<'_, B> {
 
     /// An attempt that failed before anything was done says so, and leaves nothing behind.
     async fn retry(&mut self, number: u32) -> Result<(), Violation> {
-        let Some(expected) = self.under(Trouble::FailBefore, number).await else { return Ok(()) };
+        self.fails_until_mended(Trouble::FailBefore, number).await
+    }
+
+    /// An attempt fails and leaves nothing behind; the next one after the trouble has ended delivers.
+    async fn fails_until_mended(&mut self, trouble: Trouble, number: u32) -> Result<(), Violation> {
+        let Some(expected) = self.under(trouble, number).await else { return Ok(()) };
         self.allow(expected, matches!(expected, Expected::Retry(_)))?;
         let outcome = self.attempt(number).await;
         self.compare(&outcome, expected, &[])?;
@@ -282,14 +287,7 @@ impl<B: Bench> Run<'_, B> {
 
     /// Row X15: a login that is refused is named, and the renewed one serves without anything being opened again.
     async fn expiring_credentials(&mut self, number: u32) -> Result<(), Violation> {
-        let Some(expected) = self.under(Trouble::RefuseLogin, number).await else { return Ok(()) };
-        self.allow(expected, matches!(expected, Expected::Retry(_)))?;
-        let outcome = self.attempt(number).await;
-        self.compare(&outcome, expected, &[])?;
-        self.stands(number, 0..=0).await?;
-        self.bench.mend().await;
-        self.arrives(number).await?;
-        self.stands(number, 1..=1).await
+        self.fails_until_mended(Trouble::RefuseLogin, number).await
     }
 
     /// A delivery that is dropped while the peer is silent leaves nothing that the next one would not settle.

@@ -62,6 +62,46 @@ fn a_stalled_stream_does_not_pin_segments() {
     assert_eq!(log.segments.len(), 1);
 }
 
+/// A batch that waits while its stream goes on, until its seal is copied forward, behind a snapshot that says that it is
+/// open: after a restart it is known by which versions it is made again.
+#[test]
+fn what_rules_a_stalled_batch_is_known_after_a_restart() {
+    let disk = SimDisk::new(1);
+    let (mut log, _) = open(&disk).unwrap();
+    let (stream, other) = (create(&mut log, "s"), create(&mut log, "other"));
+    let epoch =
+        |from, definition_version| Action::Epoch(Epoch { stream, from, definition_version, plugins: Vec::new() });
+    one(&mut log, epoch(0, 1)).unwrap();
+    put(&mut log, stream, 20);
+    let stalled = seal(stream, 77, 0, 1, 1);
+    one(&mut log, Action::Seal(stalled.clone())).unwrap();
+    let filler = create(&mut log, "filler");
+    (0..4).for_each(|_| _ = put(&mut log, filler, 6_000));
+    // Notes in a segment that goes before the oldest does.
+    one(&mut log, Action::Update(stream, Box::new(definition("s", 2)))).unwrap();
+    one(&mut log, epoch(1, 2)).unwrap();
+    (0..10).for_each(|_| _ = put(&mut log, stream, 6_000));
+    // They keep the newest segments, so that the oldest is worth cleaning.
+    (0..10).for_each(|_| _ = put(&mut log, other, 6_000));
+    let rest = seal(stream, 78, 1, 11, 11);
+    one(&mut log, Action::Seal(rest.clone())).unwrap();
+    one(&mut log, Action::Delivered(stream, Delivered { id: rest.id })).unwrap();
+    one(&mut log, Action::Checkpoint(filler, 4)).unwrap();
+    let oldest = |log: &Log| log.segments.keys().next().copied();
+    let before = oldest(&log);
+    settle(&mut log);
+    assert!(oldest(&log) > before, "the oldest segment is gone");
+    let live = log.streams[&stream].state(stream);
+    drop(log);
+    let (log, mut recovered) = open(&disk).unwrap();
+    let state = recovered.streams.remove(0);
+    assert_eq!(state.undelivered, [stalled]);
+    assert_eq!(state.definitions.iter().map(|one| one.version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(state.epochs.iter().map(|one| one.from).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(state, live);
+    assert_eq!(log.read(stream, 0, 1).unwrap()[0].records.record(0), [1; 20]);
+}
+
 /// Nothing is copied while a segment is mostly alive, or among the newest.
 #[test]
 fn live_segments_are_left_alone() {

@@ -33,9 +33,6 @@ pub(crate) struct Reason {
     pub(crate) reason: String,
 }
 
-/// Where one call is cheaper than copying piece by piece.
-const SHORT: usize = 32;
-
 /// Codes of [`Output::outcomes`], as the world defines them.
 pub(crate) const KEEP: u8 = 0;
 pub(crate) const REPLACE: u8 = 1;
@@ -63,28 +60,7 @@ impl Output {
         if self.payload.capacity() == 0 {
             self.payload.reserve(self.expected_bytes.max(bytes.len()));
         }
-        if bytes.len() < SHORT { self.push_short(bytes) } else { self.payload.extend_from_slice(bytes) }
-    }
-
-    /// A copy of a length that is known when the guest is compiled is an instruction or two; any other is a call to the
-    /// host, dearer than a few of those.
-    #[inline]
-    fn push_short(&mut self, mut bytes: &[u8]) {
-        while let Some((eight, rest)) = bytes.split_first_chunk::<8>() {
-            self.payload.extend_from_slice(eight);
-            bytes = rest;
-        }
-        if let Some((four, rest)) = bytes.split_first_chunk::<4>() {
-            self.payload.extend_from_slice(four);
-            bytes = rest;
-        }
-        if let Some((two, rest)) = bytes.split_first_chunk::<2>() {
-            self.payload.extend_from_slice(two);
-            bytes = rest;
-        }
-        if let [last, ..] = bytes {
-            self.payload.push(*last);
-        }
+        self.payload.extend_from_slice(bytes);
     }
 
     /// Ends the record being written and begins another one of the same input. The last one of an input needs no end.
