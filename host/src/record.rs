@@ -234,8 +234,8 @@ impl Batch {
     }
 }
 
-/// How often a batch may be running while the process dies before its records are run one by one, and how often a
-/// record may do so alone before it goes to the error output. Three, so that an operator's kills blame nobody.
+/// How often a batch may be running while the process dies before it is run in parts, and how often a record may do so
+/// alone before it goes to the error output. Three, so that an operator's kills blame nobody.
 pub const FATAL_ATTEMPTS: u32 = 3;
 
 /// A plugin at one version: what rules a range of records and what an error output names.

@@ -3,6 +3,7 @@
 //! After a restart, or when a dead destination made us give back the memory of a sealed batch, its records are processed
 //! again by the code that ruled then. Refuses to decide otherwise than was decided.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
@@ -13,6 +14,10 @@ use super::work;
 
 /// Bytes read from the journal at once: large enough to be worth a plugin call, small enough to be held often.
 pub(crate) const READ_BYTES: usize = 1 << 20;
+
+/// Into how many parts a batch is cut in which the process died as often as is allowed: a megabyte of records takes two
+/// cuts until each is alone, and where they are innocent the writes of 64 attempts to find out.
+const FATAL_PARTS: u64 = 64;
 
 /// Why a sealed batch cannot be made again right now.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +159,35 @@ fn merge(parts: Vec<Transformed>, batch: &Batch) -> Transformed {
     }
 }
 
+/// The first records of `batch` that may run at once where the process died before: all of them, unless it died as often
+/// as is allowed while they were running. Then it is a part of what was running, down to one record alone.
+pub(crate) fn harmless(batch: Batch, attempts: &[Attempt]) -> Batch {
+    let end = match fatal(attempts, batch.first) {
+        Some(fatal) => (batch.first + ((fatal.end - fatal.start) / FATAL_PARTS).max(1)).min(fatal.end),
+        // It may begin further on.
+        None => {
+            attempts.iter().map(|one| one.first).filter(|&first| first > batch.first).min().unwrap_or(Sequence::MAX)
+        }
+    };
+    slice(&batch, batch.first..end)
+}
+
+/// The narrowest range around `at` in which the process died as often as is allowed. A batch may be longer each time it
+/// is read, so what counts for a record is every death of a batch that it was in.
+fn fatal(attempts: &[Attempt], at: Sequence) -> Option<Range<Sequence>> {
+    let ran = attempts.iter().filter(|one| one.count <= FATAL_ATTEMPTS && (one.first..one.end).contains(&at));
+    let mut ran: Vec<&Attempt> = ran.collect();
+    ran.sort_by_key(|one| Reverse(one.end - one.first));
+    let (mut narrowest, mut deaths) = (None, 0);
+    for one in ran {
+        deaths += one.count;
+        if deaths >= FATAL_ATTEMPTS {
+            (narrowest, deaths) = (Some(one.first..one.end), 0);
+        }
+    }
+    narrowest
+}
+
 /// Records that are never to be run again: those that were set aside, and those that were running alone whenever the
 /// process died, as often as is allowed. Of what was settled, ending at `settled_end`, only the former: any other one
 /// survived its last attempt.
@@ -180,7 +214,7 @@ pub(crate) fn unrepeatable(transformed: &Transformed) -> Vec<Range<Sequence>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::PluginVersion;
+    use crate::record::{PluginVersion, StreamId};
 
     /// What is set aside says nothing about the plugin; the rest does.
     #[test]
@@ -193,11 +227,50 @@ mod tests {
         assert_eq!(faulted().or(faulted()), faulted());
     }
 
+    fn attempt(first: Sequence, end: Sequence, count: u32) -> Attempt {
+        Attempt { first, end, count }
+    }
+
+    /// Row P7: how many of 9,000 records run at once after these deaths.
+    fn at_once(first: Sequence, attempts: &[Attempt]) -> usize {
+        let line = "x\n";
+        let ends = (1..=9_000).map(|at| at * 2).collect();
+        let records = Records::new(line.repeat(9_000).into(), ends, Vec::new()).unwrap();
+        let batch = Batch { stream: StreamId(1), first, arrived_ms: vec![1; 9_000], records, course: Course::Put };
+        harmless(batch, attempts).records.len()
+    }
+
+    /// Row P7: what killed the process three times is run in parts, those in parts, and a record of them alone.
+    #[test]
+    fn what_killed_the_process_is_narrowed_down() {
+        let whole = attempt(0, 8_192, FATAL_ATTEMPTS);
+        assert_eq!(at_once(0, &[]), 9_000);
+        assert_eq!(at_once(0, &[attempt(0, 8_192, 2)]), 9_000);
+        assert_eq!(at_once(0, &[whole]), 128);
+        // The last part is not run together with what comes after it.
+        assert_eq!(at_once(8_190, &[whole]), 2);
+        assert_eq!(at_once(128, &[whole, attempt(128, 256, 2)]), 128);
+        assert_eq!(at_once(128, &[whole, attempt(128, 256, FATAL_ATTEMPTS)]), 2);
+        assert_eq!(at_once(130, &[whole, attempt(128, 256, FATAL_ATTEMPTS), attempt(130, 132, FATAL_ATTEMPTS)]), 1);
+        // What runs before it does not run together with it.
+        assert_eq!(at_once(0, &[attempt(40, 50, 1)]), 40);
+        // What was set aside is not run, whatever is read with it.
+        assert_eq!(at_once(0, &[attempt(0, 64, FATAL_ATTEMPTS + 1)]), 9_000);
+    }
+
+    /// Row P7: more records arrive between the deaths, and each is of a longer batch.
+    #[test]
+    fn deaths_of_batches_that_grow_add_up() {
+        let grown = [attempt(0, 640, 1), attempt(0, 1_280, 1), attempt(0, 6_400, 1)];
+        assert_eq!(at_once(0, &grown[..2]), 9_000);
+        assert_eq!(at_once(0, &grown), 10);
+    }
+
     #[test]
     fn what_was_settled_keeps_its_fate() {
         let alone = |first, count| Attempt { first, end: first + 1, count };
-        let whole = Attempt { first: 0, end: 9, count: FATAL_ATTEMPTS };
-        let set_aside = Attempt { first: 3, end: 5, count: FATAL_ATTEMPTS + 1 };
+        let whole = attempt(0, 9, FATAL_ATTEMPTS);
+        let set_aside = attempt(3, 5, FATAL_ATTEMPTS + 1);
         let attempts = [whole, alone(1, FATAL_ATTEMPTS), set_aside, alone(5, 2), alone(7, FATAL_ATTEMPTS)];
         assert_eq!(aside(&attempts, 6), [3..5, 7..8]);
         assert_eq!(aside(&attempts, 0), [1..2, 3..5, 7..8]);

@@ -118,7 +118,7 @@ impl From<SwapError> for RunnerError {
     }
 }
 
-type Processed = Result<Transformed, work::Gone>;
+type Processed = Result<Transformed, RunnerError>;
 
 /// One stream's task.
 pub(crate) struct Runner {
@@ -143,8 +143,6 @@ pub(crate) struct Runner {
     suspect_end: Sequence,
     /// What was running when the process died, and how often.
     attempts: Vec<Attempt>,
-    /// Where the attempt ends that was noted last, until its survival is noted.
-    attempting: Option<Sequence>,
     durable_end: watch::Receiver<Sequence>,
     plugins_changed: watch::Receiver<u64>,
     /// The chain for new records, until a definition or plugin changes.
@@ -205,7 +203,6 @@ impl Runner {
             replay_end,
             suspect_end: if clean && state.attempts.is_empty() { 0 } else { state.next },
             attempts: state.attempts,
-            attempting: None,
             durable_end,
             plugins_changed: context.plugins.changed(),
             current: None,
@@ -249,7 +246,6 @@ impl Runner {
                 () = is_true(&mut self.signals.cancelled) => return Ok(()),
                 Some(processed) = self.in_flight.next() => {
                     let processed = processed?;
-                    self.note_survival(processed.inputs.end).await?;
                     if self.weigh(&processed) && self.settle(&processed).await? {
                         self.accept(processed).await?;
                     }
@@ -320,18 +316,33 @@ impl Runner {
                 return Ok(Ahead::LookAgain(pause.unwrap_or(LOOK_FOR_CODE)));
             };
             let Some(batch) = self.read(until, &chain).await? else { continue };
+            let suspected = self.is_suspect() && chain.runs_plugins();
+            let batch = if suspected { replay::harmless(batch, &self.attempts) } else { batch };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
                 self.accept(replay::apply(&chain, batch, &[])).await?;
                 continue;
             }
             let aside = self.history.aside(batch.first..batch.end());
-            let workers = self.context.workers.clone();
+            let (context, stream) = (Arc::clone(&self.context), self.stream);
             // A task, because a call must neither wait for this one, which may be waiting for a disk, nor have a worker's
             // turn and leave it unused. Of one in its set, so that it leaves the queue when it is dropped.
             let mut call = JoinSet::new();
-            call.spawn(async move { workers.process(move || replay::apply(&chain, batch, &aside)).await });
-            let call = async move { call.join_next().await.and_then(Result::ok).unwrap_or(Err(work::Gone)) };
+            call.spawn(async move {
+                let turn = context.workers.turn().await?;
+                let (start, end) = (batch.first, batch.end());
+                // The time in which a death that has nothing to do with these records is held against them is short: their
+                // turn is waited for before it, and what comes of them is put away after it.
+                if suspected {
+                    context.journal.attempt(stream, start, end).await?;
+                }
+                let processed = turn.run(move || replay::apply(&chain, batch, &aside)).await?;
+                if suspected {
+                    context.journal.attempt(stream, end, end).await?;
+                }
+                Ok(processed)
+            });
+            let call = async move { call.join_next().await.and_then(Result::ok).unwrap_or(Err(work::Gone.into())) };
             self.in_flight.push_back(Box::pin(call));
         }
     }
@@ -341,10 +352,7 @@ impl Runner {
         match self.context.journal.read(self.stream, self.position, chain.most_bytes(replay::READ_BYTES)).await {
             Ok(batches) => {
                 let batch = replay::join(batches).map(|batch| replay::slice(&batch, self.position..until));
-                match batch.map(|batch| replay::shorten(&batch, chain)) {
-                    Some(batch) if self.is_suspect() && chain.runs_plugins() => self.suspect(batch).await.map(Some),
-                    other => Ok(other),
-                }
+                Ok(batch.map(|batch| replay::shorten(&batch, chain)))
             }
             Err(ReadError::Lost { end, .. }) => {
                 tracing::error!(stream = %self.definition.name, from = self.position, end, "records are damaged on disk; they stay there and are skipped");
@@ -355,32 +363,9 @@ impl Runner {
         }
     }
 
-    /// Notes, durably, that this batch is about to run, because running it may be what killed the process.
-    async fn suspect(&mut self, batch: Batch) -> Result<Batch, RunnerError> {
-        // What was set aside is not run.
-        let ran = self.attempts.iter().filter(|one| one.count <= FATAL_ATTEMPTS);
-        let overlapping = ran.filter(|one| one.first < batch.end() && batch.first < one.end);
-        let batch = if overlapping.map(|one| one.count).max().unwrap_or(0) >= FATAL_ATTEMPTS {
-            replay::slice(&batch, batch.first..batch.first + 1)
-        } else {
-            batch
-        };
-        self.context.journal.attempt(self.stream, batch.first, batch.end()).await?;
-        self.attempting = Some(batch.end());
-        Ok(batch)
-    }
-
     /// The next record may be what was running when the process died. What outputs were sealed of has run to its end.
     fn is_suspect(&self) -> bool {
         (self.replay_end..self.suspect_end).contains(&self.position)
-    }
-
-    /// Notes that the attempt ending at `end` has run and the process lives, before anything else can kill it.
-    async fn note_survival(&mut self, end: Sequence) -> Result<(), RunnerError> {
-        if self.attempting.take_if(|attempted| *attempted <= end).is_some() {
-            self.context.journal.attempt(self.stream, end, end).await?;
-        }
-        Ok(())
     }
 
     /// The chain that rules the next record, and the record where it ends. None holds the stream.

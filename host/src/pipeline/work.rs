@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
 /// Added to the nice value of encoding threads: about a third of the weight of a thread that serves, so that a busy
@@ -55,12 +55,17 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Gone> {
-        run(&self.process, work).await
+        self.turn().await?.run(work).await
+    }
+
+    /// Waits until a plugin call may run.
+    pub(crate) async fn turn(&self) -> Result<Turn, Gone> {
+        Turn::of(&self.process).await
     }
 
     /// Loads the code of a chain: mostly a look into memory, seldom seconds of a compiler.
     pub(crate) async fn load<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
-        run(&self.load, work).await
+        Turn::of(&self.load).await?.run(work).await
     }
 
     /// Runs an encoder.
@@ -77,15 +82,27 @@ impl Workers {
     }
 }
 
-/// Waits for a turn, then works on a blocking thread.
-async fn run<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
-    let turn = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
-    let done = spawn_blocking(move || {
-        let result = work();
-        drop(turn);
-        result
-    });
-    done.await.map_err(|_panicked| Gone)
+/// A turn at the processor: others wait until it is used or dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    async fn of(turns: &Arc<Semaphore>) -> Result<Self, Gone> {
+        let permit = Arc::clone(turns).acquire_owned().await.map_err(|_closed| Gone)?;
+        Ok(Self { permit })
+    }
+
+    /// Works on a blocking thread.
+    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Gone> {
+        let done = spawn_blocking(move || {
+            let result = work();
+            drop(self.permit);
+            result
+        });
+        done.await.map_err(|_panicked| Gone)
+    }
 }
 
 /// Lives until every [`Workers`] is gone.
