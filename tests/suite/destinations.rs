@@ -60,34 +60,48 @@ pub(crate) fn add_egress(host: &Host, keys: &str) {
     std::fs::write(host.config(), text.replace("[egress]\n", &format!("[egress]\n{keys}\n"))).unwrap();
 }
 
-/// Line 5: documents of a stream are in a real node once each, by the ids that the error output would name; what the
-/// mapping refuses is in the error output, under Firehose's type and with the index it was meant for.
+/// Line 5: documents of a stream are in a real node once each; what the mapping refuses is in the error output, under
+/// Firehose's type and with the index it was meant for. The same in the shape of Elasticsearch, and in the one of
+/// Serverless, where the node makes the ids.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_to_opensearch() {
     let (node, mut host) = (SearchNode::shared(), Host::start(Setup::default()).await);
     let client = host.client();
-    let (status, _) =
-        node.call("PUT", "/whole-program", r#"{"mappings":{"properties":{"number":{"type":"integer"}}}}"#).await;
-    assert_eq!(status, 200);
-    let configuration = json!({
-        "ClusterEndpoint": node.url(), "IndexName": "whole-program", "IndexRotationPeriod": "NoRotation",
-        "BufferingHints": at_once(),
-    });
-    create(&client, "logs", "AmazonopensearchserviceDestinationConfiguration", configuration).await;
+    let shapes = [
+        ("Amazonopensearchservice", "whole-program", "AmazonOpenSearchService-failed/", "esIndexName"),
+        ("Elasticsearch", "whole-program-older", "elasticsearch-failed/", "esIndexName"),
+        ("AmazonOpenSearchServerless", "whole-program-serverless", "AmazonOpenSearchService-failed/", "osIndexName"),
+    ];
     let documents: Vec<String> = (0..300).map(|number| json!({"number": number}).to_string()).collect();
     let mut records: Vec<&[u8]> = documents.iter().map(|document| document.as_bytes()).collect();
     records.push(br#"{"number":"none"}"#);
-    client.put("logs", &records).await;
+    for (stem, index, ..) in shapes {
+        let mapping = r#"{"mappings":{"properties":{"number":{"type":"integer"}}}}"#;
+        let (status, _) = node.call("PUT", &format!("/{index}"), mapping).await;
+        assert_eq!(status, 200);
+        let mut configuration = json!({"IndexName": index, "BufferingHints": at_once()});
+        if stem == "AmazonOpenSearchServerless" {
+            configuration["CollectionEndpoint"] = json!(node.url());
+        } else {
+            configuration["ClusterEndpoint"] = json!(node.url());
+            configuration["IndexRotationPeriod"] = json!("NoRotation");
+        }
+        create(&client, index, &format!("{stem}DestinationConfiguration"), configuration).await;
+        client.put(index, &records).await;
+    }
     assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
-    let (_, counted) = node.call("POST", "/whole-program/_refresh", "").await;
-    assert_eq!(counted["_shards"]["failed"], 0);
-    let (_, counted) = node.call("GET", "/whole-program/_count", "").await;
-    assert_eq!(counted["count"], 300);
-    let failed = failures(&host, "AmazonOpenSearchService-failed/");
-    assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!(failed[0]["esIndexName"], "whole-program");
-    assert_eq!(failed[0]["rawData"], "eyJudW1iZXIiOiJub25lIn0=");
-    assert!(failed[0]["errorMessage"].as_str().unwrap().contains("mapper_parsing_exception"), "{}", failed[0]);
+    for (_, index, prefix, member) in shapes {
+        let (_, refreshed) = node.call("POST", &format!("/{index}/_refresh"), "").await;
+        assert_eq!(refreshed["_shards"]["failed"], 0);
+        let (_, counted) = node.call("GET", &format!("/{index}/_count"), "").await;
+        assert_eq!(counted["count"], 300, "{index}");
+        let failed = failures(&host, prefix);
+        let mut failed = failed.iter().filter(|line| line[member] == index);
+        let line = failed.next().unwrap();
+        assert!(failed.next().is_none(), "{index}");
+        assert_eq!(line["rawData"], "eyJudW1iZXIiOiJub25lIn0=");
+        assert!(line["errorMessage"].as_str().unwrap().contains("mapper_parsing_exception"), "{line}");
+    }
 }
 
 /// Line 7: a stream to an HTTP endpoint over TLS, and everything of it in the bucket as well.

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use hydrant_tests::checker::files_below;
-use hydrant_tests::client::BUCKET;
+use hydrant_tests::client::{BUCKET, Client};
 use hydrant_tests::host::{Host, Setup};
+use hydrant_tests::peers::GlueCatalog;
+use hydrant_tests::wait::until;
 use serde_json::{Value, json};
 
 /// What lies under each prefix: the key up to its last slash, and all bytes below it, in the order of names.
@@ -149,6 +152,32 @@ async fn source_records_are_kept_as_they_came() {
     assert_eq!(failed["rawData"], "bm90IGd6aXA=");
 }
 
+/// Records as Parquet, by a table of the database `shop`.
+fn in_columns(prefix: &str, table: &str, schema: Value) -> Value {
+    let mut source = json!({
+        "RoleARN": "arn:aws:iam::000000000000:role/tests", "DatabaseName": "shop", "TableName": table,
+    });
+    source.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
+    json!({
+        "Prefix": prefix, "ErrorOutputPrefix": "errors/", "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+        "DataFormatConversionConfiguration": {
+            "SchemaConfiguration": source,
+            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
+        },
+    })
+}
+
+async fn a_missing_table_is_refused(client: &Client) {
+    let mut missing = in_columns("data/", "nobody", json!({}));
+    missing["RoleARN"] = json!("arn:aws:iam::000000000000:role/tests");
+    missing["BucketARN"] = json!(format!("arn:aws:s3:::{BUCKET}"));
+    let input = json!({"DeliveryStreamName": "none", "ExtendedS3DestinationConfiguration": missing});
+    let refused = client.call("CreateDeliveryStream", &input).await.unwrap();
+    assert_eq!(refused.status.as_u16(), 400);
+    assert!(refused.message().contains("table/database could not be found"), "{}", refused.message());
+}
+
 /// Line 3: records become columns by the table of a catalogue; what does not fit the table is in the error output alone.
 #[tokio::test]
 async fn records_become_columns() {
@@ -163,29 +192,8 @@ async fn records_become_columns() {
     std::fs::write(host.config(), format!("{text}\n[catalog]\ndir = {folder:?}\n")).unwrap();
     host.launch().await;
     let client = host.client();
-    let conversion = |table: &str| {
-        json!({
-            "SchemaConfiguration": {
-                "RoleARN": "arn:aws:iam::000000000000:role/tests", "DatabaseName": "shop", "TableName": table,
-            },
-            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
-            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
-        })
-    };
-    let destination = |table: &str| {
-        json!({
-            "Prefix": "data/", "ErrorOutputPrefix": "errors/", "DataFormatConversionConfiguration": conversion(table),
-            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
-        })
-    };
-    let mut missing = destination("nobody");
-    missing["RoleARN"] = json!("arn:aws:iam::000000000000:role/tests");
-    missing["BucketARN"] = json!(format!("arn:aws:s3:::{BUCKET}"));
-    let input = json!({"DeliveryStreamName": "none", "ExtendedS3DestinationConfiguration": missing});
-    let refused = client.call("CreateDeliveryStream", &input).await.unwrap();
-    assert_eq!(refused.status.as_u16(), 400);
-    assert!(refused.message().contains("table/database could not be found"), "{}", refused.message());
-    client.create_stream("orders", destination("orders")).await;
+    a_missing_table_is_refused(&client).await;
+    client.create_stream("orders", in_columns("data/", "orders", json!({}))).await;
     client.put("orders", &[br#"{"id":1,"item":"screw"}"#, b"no json", br#"{"id":"x"}"#, br#"{"ID":2}"#]).await;
     assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
     let found = found(&host);
@@ -200,4 +208,103 @@ async fn records_become_columns() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["lastErrorCode"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(codes, ["DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"]);
+}
+
+/// Line 1: a record lies under the hour in which it happened, however late it came and whatever happened to the host
+/// meanwhile; one that names no time is in the error output.
+#[tokio::test]
+async fn records_lie_under_the_hour_in_which_they_happened() {
+    let mut host = Host::start(Setup::default()).await;
+    let client = host.client();
+    let mut destination = partitioned(json!([
+        processor("MetadataExtraction", &[("MetadataExtractionQuery", "{at: .at}"), ("JsonParsingEngine", "JQ-1.6")]),
+        processor("AppendDelimiterToRecord", &[]),
+        processor("Hydrant", &[("EventTime", "!{partitionKeyFromQuery:at}")]),
+    ]));
+    destination["Prefix"] = json!("hour=!{timestamp:yyyy-MM-dd-HH}/");
+    client.create_stream("visits", destination).await;
+    let (late, seconds) = (r#"{"at":"2019-12-31T23:30:00-01:00"}"#, r#"{"at":1577840400}"#);
+    client.put("visits", &[late.as_bytes(), br#"{"at":"some day"}"#]).await;
+    host.kill();
+    host.launch().await;
+    client.put("visits", &[seconds.as_bytes()]).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let text = |prefix: &str| String::from_utf8(found[prefix].clone()).unwrap();
+    assert_eq!(text("hour=2020-01-01-00"), format!("{late}\n"));
+    assert_eq!(text("hour=2020-01-01-01"), format!("{seconds}\n"));
+    let failed: Value = serde_json::from_str(&text("errors/processing-failed")).unwrap();
+    assert_eq!(failed["errorCode"], "DynamicPartitioning.MetadataExtractionFailed");
+    assert_eq!(found.len(), 3, "{:?}", found.keys());
+}
+
+/// Line 1: with `CompressedSizeHint` a hint of a megabyte is about the object, without it about its records.
+#[tokio::test]
+async fn a_size_hint_may_be_about_compressed_bytes() {
+    const RECORDS: usize = 300;
+    let mut host = Host::start(Setup::default()).await;
+    let client = host.client();
+    let destination = |prefix: &str, processors: Value| {
+        json!({
+            "Prefix": prefix, "CompressionFormat": "GZIP", "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
+            "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
+        })
+    };
+    let hint = json!([processor("Hydrant", &[("CompressedSizeHint", "true")])]);
+    client.create_stream("stored", destination("stored/", hint)).await;
+    client.create_stream("records", destination("records/", json!([processor("AppendDelimiterToRecord", &[])]))).await;
+    let record = "the same again ".repeat(700);
+    for stream in ["stored", "records"] {
+        for _ in 0..RECORDS / 100 {
+            client.put(stream, &vec![record.as_bytes(); 100]).await;
+        }
+    }
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let objects = |prefix: &str| files_below(&host.bucket().join(prefix)).len();
+    assert_eq!((objects("stored"), objects("records")), (1, 3), "{} bytes each", RECORDS * record.len());
+}
+
+/// Line 1: a partition more than may be filled at once makes room for itself; nothing is refused.
+#[tokio::test]
+async fn a_partition_too_many_is_cut_early() {
+    let tables = format!("{}\n[partitions]\nactive_count = 2\n", Setup::default().tables);
+    let mut host = Host::start(Setup { tables, ..Setup::default() }).await;
+    let client = host.client();
+    client.create_stream("orders", partitioned(json!([processor("MetadataExtraction", &QUERY)]))).await;
+    let records = ["AT", "BE", "CH", "DE", "AT"].map(|country| format!(r#"{{"country":"{country}"}}"#));
+    client.put("orders", &records.each_ref().map(String::as_bytes)).await;
+    let early = async || ["country=AT", "country=BE"].iter().all(|one| found(&host).contains_key(*one)).then_some(());
+    until("the first two partitions, before they are due", Duration::from_secs(30), early).await.unwrap();
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let sizes: Vec<(&str, usize)> = found.iter().map(|(prefix, body)| (prefix.as_str(), body.len() / 16)).collect();
+    assert_eq!(sizes, [("country=AT", 2), ("country=BE", 1), ("country=CH", 1), ("country=DE", 1)]);
+}
+
+/// Line 3: tables of a Glue Data Catalog from other hands: the newest version, and an older one by its number.
+#[tokio::test]
+async fn tables_come_from_a_glue_catalog() {
+    let catalog = GlueCatalog::start();
+    catalog.call("create_database", &json!({"DatabaseInput": {"Name": "shop"}}));
+    catalog.call("create_table", &GlueCatalog::table("shop", "orders", &[("first_name", "string")]));
+    catalog.call("update_table", &GlueCatalog::table("shop", "orders", &[("second_name", "string")]));
+    let (id, secret) = catalog.credentials();
+    let environment = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)];
+    let environment = environment.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+    let tables = format!("{}\n[catalog]\nendpoint = \"{}\"\n", Setup::default().tables, catalog.url());
+    let mut host = Host::start(Setup { tables, environment, ..Setup::default() }).await;
+    let client = host.client();
+    for (stream, schema) in [("newest", json!({})), ("first", json!({"VersionId": "1"}))] {
+        client.create_stream(stream, in_columns(&format!("{stream}/"), "orders", schema)).await;
+        client.put(stream, &[br#"{"first_name":"Ada","second_name":"Byron"}"#]).await;
+    }
+    a_missing_table_is_refused(&client).await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let found = found(&host);
+    let has = |prefix: &str, text: &str| {
+        let below = found.iter().filter(|(at, _)| at.starts_with(prefix));
+        below.map(|(_, body)| body).any(|body| body.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    assert!(has("newest", "second_name") && !has("newest", "first_name"), "{:?}", found.keys());
+    assert!(has("first", "first_name") && !has("first", "second_name"), "{:?}", found.keys());
 }

@@ -4,6 +4,7 @@
 //! listens on a free loopback port, keeps its files in a folder of its own and ends with its guard. A peer that cannot
 //! be installed or does not start is a failed test, never a skipped one.
 
+mod glue;
 mod http1;
 mod http_endpoint;
 mod install;
@@ -16,6 +17,7 @@ mod s3;
 mod splunk;
 mod webhook;
 
+pub use glue::GlueCatalog;
 pub use http_endpoint::{EndpointFault, HttpEndpointReceiver};
 pub use http1::{Authority, Received};
 pub use opensearch::SearchNode;

@@ -104,7 +104,8 @@ pub fn s3proxy() -> S3Peer {
     })
 }
 
-fn start(name: &'static str, command: impl Fn(&str, &Path) -> Command) -> S3Peer {
+/// Starts a server that is told its address and has a folder for its files.
+pub(super) fn start(name: &'static str, command: impl Fn(&str, &Path) -> Command) -> S3Peer {
     let mut last_words = String::new();
     for _ in 0..START_ATTEMPTS {
         let folder = tempfile::tempdir_in(build_folder().join("peers")).expect("the build directory is writable");
