@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::definition::Definition;
 use crate::record::{Records, Sequence, StreamId};
@@ -29,6 +30,8 @@ pub struct Stream {
     pub status: StreamStatus,
     /// Whether its plugin keeps failing and is let be.
     pub breaker_open: Arc<AtomicBool>,
+    /// Why its records are not processed at all, while they are not: a plugin that is missing, most of all.
+    pub held: watch::Receiver<Option<String>>,
 }
 
 /// `DeliveryStreamStatus`, as far as this host knows it: creation is immediate.

@@ -79,6 +79,8 @@ pub(crate) struct Signals {
     pub(crate) oldest_ms: Arc<AtomicU64>,
     /// Whether the plugin keeps failing and is let be.
     pub(crate) breaker_open: Arc<AtomicBool>,
+    /// Why nothing can be processed.
+    pub(crate) held: watch::Sender<Option<String>>,
 }
 
 /// Why a stream stopped.
@@ -160,8 +162,6 @@ pub(crate) struct Runner {
     guard: Guard,
     /// Arrival of the oldest record that is held because nothing came through its plugin, milliseconds since 1970.
     held_ms: Option<u64>,
-    /// Said once per hold, not per look.
-    holding: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
     outlets: Arc<Outlets>,
     deliveries: JoinSet<(Arc<Seal>, Ended)>,
@@ -212,7 +212,6 @@ impl Runner {
             sealing: Arc::clone(&definition),
             guard,
             held_ms: None,
-            holding: false,
             in_flight: FuturesOrdered::new(),
             outlets: Arc::new(Outlets::new(&context, state.id, signals.definition.clone(), &metrics)),
             deliveries: JoinSet::new(),
@@ -425,7 +424,7 @@ impl Runner {
     fn held<T>(&mut self, made: Result<T, HistoryError>) -> Option<T> {
         match made {
             Ok(made) => {
-                self.holding = false;
+                self.signals.held.send_if_modified(|reason| reason.take().is_some());
                 Some(made)
             }
             Err(error) => {
@@ -436,10 +435,11 @@ impl Runner {
     }
 
     fn hold(&mut self, reason: &str) {
-        if !self.holding {
+        // Said once per hold, not per look.
+        if self.signals.held.borrow().is_none() {
             tracing::error!(stream = %self.definition.name, reason, "stream is held: records stay in the journal until this is mended");
         }
-        self.holding = true;
+        self.signals.held.send_replace(Some(reason.to_owned()));
     }
 
     /// Learns from a batch whether the plugin works. False when its records are held, or another rules them: then it is

@@ -141,12 +141,14 @@ impl Streams {
         let (account, name) = (definition.account_id.clone(), definition.name.clone());
         let metrics = telemetry.stream(&account, &name);
         let breaker_open = Arc::new(AtomicBool::new(false));
+        let (held_out, held_in) = watch::channel(None);
         let handle = Stream {
             id: state.id,
             definition: Arc::clone(&definition),
             metrics: metrics.clone(),
             status: StreamStatus::Active,
             breaker_open: Arc::clone(&breaker_open),
+            held: held_in,
         };
         let (definition_out, definition_in) = watch::channel(definition);
         let (cancelled_out, cancelled_in) = watch::channel(false);
@@ -157,6 +159,7 @@ impl Streams {
             cancelled: cancelled_in,
             oldest_ms: Arc::clone(&oldest_ms),
             breaker_open,
+            held: held_out,
         };
         let replayed = Arc::new(tokio::sync::Mutex::new(state.replayed.clone()));
         let runner = Runner::new(Arc::clone(context), state, clean, metrics, signals)?;

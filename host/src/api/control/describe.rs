@@ -75,7 +75,11 @@ fn plugin_state(stream: &Stream) -> Option<Value> {
     stream.definition.processors.iter().find_map(|processor| match processor {
         Processor::Plugin { name, on_failure, .. } => {
             let breaker = if stream.breaker_open.load(Ordering::Relaxed) { "open" } else { "closed" };
-            Some(json!({"Plugin": name, "OnPluginFailure": on_failure.as_str(), "Breaker": breaker}))
+            let mut state = json!({"Plugin": name, "OnPluginFailure": on_failure.as_str(), "Breaker": breaker});
+            if let Some(reason) = &*stream.held.borrow() {
+                state["Held"] = json!(reason);
+            }
+            Some(state)
         }
         _ => None,
     })

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::api::{Backend, ControlError, Refusal, Stream, StreamHandle, StreamStatus};
 use crate::definition::Definition;
@@ -33,6 +33,7 @@ struct State {
     made: u32,
     refusal: Option<Refusal>,
     control_error: Option<ControlError>,
+    held: watch::Sender<Option<String>>,
 }
 
 impl Memory {
@@ -70,6 +71,11 @@ impl Memory {
         let state = self.state.lock().unwrap();
         let stream = &state.streams[&(account.to_owned(), name.to_owned())];
         stream.breaker_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Shows why a stream's records are not processed.
+    pub(super) fn hold(&self, reason: &str) {
+        self.state.lock().unwrap().held.send_replace(Some(reason.to_owned()));
     }
 
     pub(super) fn set_status(&self, account: &str, name: &str, status: StreamStatus) {
@@ -116,6 +122,7 @@ impl Backend for Memory {
             metrics: StreamMetrics::default(),
             status: StreamStatus::Active,
             breaker_open: Arc::default(),
+            held: state.held.subscribe(),
             definition: Arc::new(definition),
         };
         let key = (stream.definition.account_id.clone(), stream.definition.name.clone());

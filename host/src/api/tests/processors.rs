@@ -95,6 +95,8 @@ async fn the_policy_for_a_failing_plugin_is_a_parameter() {
     assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("closed"));
     rig.memory.open_breaker(ACCOUNT, "s");
     assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"], state("open"));
+    rig.memory.hold("clean is missing");
+    assert_eq!(describe(json!({"IncludePluginState": true})).await["PluginState"]["Held"], "clean is missing");
     let delivery = async || describe(json!({"IncludeDeliveryState": true})).await["DeliveryState"].clone();
     assert_eq!(delivery().await, json!({"State": "delivering"}));
     rig.memory.find(ACCOUNT, "s").unwrap().metrics.gates.show(DeliveryState::Held);

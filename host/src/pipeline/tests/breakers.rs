@@ -109,6 +109,11 @@ impl Rig {
         std::fs::rename(&beside, self.folder.path().join("plugins/moody.wasm")).unwrap();
     }
 
+    /// Takes the plugin away.
+    fn withdraw(&self) {
+        std::fs::remove_file(self.folder.path().join("plugins/moody.wasm")).unwrap();
+    }
+
     fn stream(&self) -> crate::telemetry::StreamMetrics {
         self.telemetry.stream(ACCOUNT, "s")
     }
@@ -410,4 +415,22 @@ async fn power_cuts_around_an_open_breaker_lose_nothing() {
         }
         assert!(trips > 0, "{policy:?}: a breaker that never tripped proves nothing");
     }
+}
+
+/// A stream whose plugin is not there says so, keeps its records, and goes on when it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_plugin_holds_the_stream_and_is_named() {
+    let mut rig = Rig::new(6);
+    let pipeline = rig.start(OnFailure::Hold).await;
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    rig.withdraw();
+    let pipeline = rig.live();
+    put(&pipeline, good(0..3)).await;
+    let mut held = pipeline.backend().find(ACCOUNT, "s").unwrap().held.clone();
+    let reason = held.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert!(reason.starts_with("plugin moody is not in the plugin folder"), "{reason}");
+    rig.publish("bench");
+    held.wait_for(Option::is_none).await.unwrap();
+    assert_eq!(pipeline.stop(GRACE).await, Stopped::Drained);
+    assert_eq!(arrived(&rig.memory), [vec![0, 1, 2], Vec::new()]);
 }
