@@ -24,7 +24,7 @@ pub struct Edit<'a, 'e> {
 }
 
 /// Changes that need no allocation.
-const BESIDE: usize = 4;
+const BESIDE: usize = 2;
 
 /// A value to set.
 #[derive(Clone, Debug, PartialEq)]

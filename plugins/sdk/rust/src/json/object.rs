@@ -1,5 +1,8 @@
-//! An object whose text was checked whole, and where its first members are. Refuses to remember more of them than fit
-//! beside it: the rest is walked through again when it is asked for.
+//! An object whose text was checked whole, and where its first members are. Refuses to remember more than a few of them: the
+//! rest is walked through again when it is asked for.
+
+use std::cell::Cell;
+use std::mem;
 
 use super::edit::Edit;
 use super::scan::{self, DEPTH, Invalid, Problem, Scan, Wrong};
@@ -23,11 +26,36 @@ pub struct Object<'a> {
     /// Whether blanks stand between tokens.
     pub(super) is_spaced: bool,
     count: usize,
-    members: [Member; REMEMBERED],
+    members: Remembered,
+}
+
+/// Where an object's first members are, in room that its thread keeps for the next one: an array beside the object would be
+/// moved whenever that is, and in a guest each move of more than a few words is a call of the host.
+#[derive(Clone, Debug)]
+struct Remembered(Vec<Member>);
+
+thread_local! {
+    static SPARE: Cell<Vec<Member>> = const { Cell::new(Vec::new()) };
+}
+
+impl Remembered {
+    fn empty() -> Self {
+        let mut members = SPARE.try_with(Cell::take).unwrap_or_default();
+        members.clear();
+        members.reserve(REMEMBERED);
+        Self(members)
+    }
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        // Only a thread that ends keeps nothing.
+        SPARE.try_with(|spare| spare.set(mem::take(&mut self.0))).unwrap_or_default();
+    }
 }
 
 /// Where a member is. Texts are shorter than 2 GiB.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     /// Behind the name's opening quote.
     key: u32,
@@ -54,7 +82,7 @@ impl<'a> Object<'a> {
     /// The same for a text that is known to be UTF-8 of a fair length.
     #[inline]
     pub(super) fn parse_checked(data: &'a [u8]) -> Result<Self, Invalid> {
-        let members = [Member::default(); REMEMBERED];
+        let members = Remembered::empty();
         let mut object = Self { data, open: 0, close: 0, last_end: 0, is_spaced: false, count: 0, members };
         match object.read() {
             Ok(()) => Ok(object),
@@ -81,8 +109,8 @@ impl<'a> Object<'a> {
         if scan.peek() != Some(b'}') {
             loop {
                 let member = Member::scan(&mut scan, length)?;
-                if let Some(place) = self.members.get_mut(count) {
-                    *place = member;
+                if count < REMEMBERED {
+                    self.members.0.push(member);
                 }
                 count += 1;
                 last_end = member.end();
@@ -137,8 +165,7 @@ impl<'a> Object<'a> {
         if self.count > REMEMBERED {
             return self.places().filter(|member| member.is_named(self.data, name)).last();
         }
-        let remembered = self.members.get(..self.count).unwrap_or_default();
-        remembered.iter().rev().find(|member| member.is_named(self.data, name)).copied()
+        self.members.0.iter().rev().find(|member| member.is_named(self.data, name)).copied()
     }
 
     /// The places of all members, in order.
@@ -219,7 +246,7 @@ impl Iterator for Places<'_, '_> {
         if self.next >= self.object.count {
             return None;
         }
-        let remembered = self.object.members.get(self.next).copied();
+        let remembered = self.object.members.0.get(self.next).copied();
         self.next += 1;
         let member = remembered.or_else(|| self.find_again())?;
         self.end = member.end();
