@@ -39,8 +39,9 @@ pub(crate) struct Arguments {
     /// Bytes over all partitions, at 500 and at 5,000 of them; 4294967296 is what the host is to hold in flight.
     #[arg(long, default_value_t = 1 << 30)]
     partition_bytes: u64,
-    /// Seconds that the destination is away; 3600 is what the host is to bear.
-    #[arg(long, default_value_t = 60)]
+    /// Seconds that the destination is away, more than the minute that buffers of partitions wait; 3600 is what the host is
+    /// to bear.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(90..))]
     outage_seconds: u64,
     /// Of the destinations only those whose name contains this.
     #[arg(long, default_value = "")]
