@@ -147,6 +147,7 @@ fn api(authentication: Authentication) -> Arc<Api> {
         metrics: StreamMetrics::default(),
         status: StreamStatus::Active,
         breaker_open: Arc::default(),
+        held: tokio::sync::watch::channel(None).1,
     });
     let settings = Settings {
         authentication,
