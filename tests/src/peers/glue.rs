@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::install::{installed, run};
+use super::install::python_with;
 use super::s3::{S3Peer, start};
 
 const MOTO: &str = "5.2.5";
@@ -23,15 +23,7 @@ pub struct GlueCatalog {
 impl GlueCatalog {
     /// Starts on a free loopback port.
     pub fn start() -> Self {
-        let folder = installed(&format!("moto-{MOTO}"), |folder| {
-            run("python3", &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()], &[]);
-            let python = folder.join("bin/python");
-            let python = python.to_str().expect("the build directory has a plain name");
-            let packages = [format!("moto[server]=={MOTO}")];
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"].map(str::to_owned);
-            run(python, &[&pip[..], &packages].concat(), &[]);
-        });
-        let python = folder.join("bin/python");
+        let python = python_with(&format!("moto-{MOTO}"), &[&format!("moto[server]=={MOTO}")]);
         let server = start("moto", |address, _| {
             let (host, port) = address.split_once(':').expect("an address has a port");
             let mut command = Command::new(&python);

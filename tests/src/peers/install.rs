@@ -30,6 +30,18 @@ pub(super) fn installed(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     ready
 }
 
+/// The interpreter of a virtual environment that has these packages and what they need.
+pub(super) fn python_with(name: &str, packages: &[&str]) -> PathBuf {
+    let folder = installed(name, |folder| {
+        run("python3", &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()], &[]);
+        let python = folder.join("bin/python");
+        let python = python.to_str().expect("the build directory has a plain name");
+        run(python, &[&["-m", "pip", "install", "--quiet", "--disable-pip-version-check"], packages].concat(), &[]);
+    });
+    // The interpreter is a link to the machine's, so the environment may be moved; its scripts may not.
+    folder.join("bin/python")
+}
+
 /// Runs a command of the test machine and demands success.
 pub(super) fn run<I: AsRef<OsStr>>(program: &str, arguments: &[I], environment: &[(&str, &Path)]) {
     let mut command = Command::new(program);

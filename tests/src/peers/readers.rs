@@ -1,22 +1,14 @@
 //! Readers of columnar files from other hands: pyarrow and DuckDB.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::install::{installed, run};
+use super::install::python_with;
 
 const PYARROW: &str = "26.0.1";
 const DUCKDB: &str = "2.0.0";
 
 /// The Python interpreter of a virtual environment that has pyarrow and DuckDB.
 pub fn python_with_readers() -> PathBuf {
-    let folder = installed(&format!("readers-pyarrow-{PYARROW}-duckdb-{DUCKDB}"), |folder| {
-        run("python3", &["-m", "venv", &folder.join("venv").display().to_string()], &[]);
-        let packages = [format!("pyarrow=={PYARROW}"), format!("duckdb=={DUCKDB}")];
-        let pip = folder.join("venv/bin/python3");
-        let mut arguments = vec!["-m".to_owned(), "pip".to_owned(), "install".to_owned(), "--quiet".to_owned()];
-        arguments.extend(packages);
-        run(&pip.display().to_string(), &arguments, &[("PIP_DISABLE_PIP_VERSION_CHECK", Path::new("1"))]);
-    });
-    // The interpreter is a link to the machine's, so the environment may be moved; its scripts may not.
-    folder.join("venv/bin/python3")
+    let packages = [format!("pyarrow=={PYARROW}"), format!("duckdb=={DUCKDB}")];
+    python_with(&format!("python-pyarrow-{PYARROW}-duckdb-{DUCKDB}"), &packages.each_ref().map(String::as_str))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::http1::{Authority, Connection, Received, accept, answer};
-use super::install::{installed, run};
+use super::install::python_with;
 
 /// The name in the receiver's certificate.
 const NAME: &str = "hec.example";
@@ -54,18 +54,7 @@ pub enum Acknowledging {
 /// The interpreter that has a collector's client from other hands: `splunk_hec_handler`. It sends events and polls no
 /// acknowledgements; no client in the registries does.
 pub fn splunk_hec_handler() -> PathBuf {
-    let folder = installed("splunk-hec-handler-1.2.0", |folder| {
-        run("python3", &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()], &[]);
-        let python = folder.join("bin/python");
-        let python = python.to_str().expect("the build directory has a plain name");
-        let packages = ["splunk-hec-handler==1.2.0", "requests==2.34.2"];
-        run(
-            python,
-            &[&["-m", "pip", "install", "--quiet", "--disable-pip-version-check"][..], &packages].concat(),
-            &[],
-        );
-    });
-    folder.join("bin/python")
+    python_with("splunk-hec-handler-1.2.0", &["splunk-hec-handler==1.2.0", "requests==2.34.2"])
 }
 
 /// The collector; stops when dropped.
