@@ -20,12 +20,12 @@ use crate::admin::{self, Admin, Health};
 use crate::api;
 use crate::batch::name;
 use crate::cli::{Host, Journals, PluginLimits};
-use crate::config::{self, S3Endpoint, Settings};
+use crate::config::{self, Overflow, S3Endpoint, Settings};
 use crate::convert;
 use crate::deliver::client::Client;
 use crate::deliver::{self, Policy, opensearch};
 use crate::journal::{self, Journal, inspect};
-use crate::pipeline::{Parts, Pipeline, Stopped};
+use crate::pipeline::{Partitions, Parts, Pipeline, Stopped};
 use crate::process::{self, PluginHost, plugin};
 use crate::runtime::{Clock, Random, SystemClock};
 use crate::spool::Spool;
@@ -109,7 +109,7 @@ impl Host for App {
             connector: Arc::clone(&outlets) as Arc<dyn deliver::Connector>,
             memory_bytes: usize::try_from(settings.memory.budget_bytes).unwrap_or(usize::MAX),
             spool: Spool::open(&settings.data_dir.join(SPOOL), SPOOL_BYTES)?,
-            active_partitions: usize::try_from(settings.partitions.active_count).unwrap_or(usize::MAX),
+            partitions: partitions(&settings),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             telemetry: Arc::clone(&telemetry),
@@ -236,6 +236,13 @@ async fn open_journal(
 /// This program, even after its file was replaced by another release; where there is no such name, the process itself
 /// compiles.
 const OWN_PROGRAM: &str = "/proc/self/exe";
+
+fn partitions(settings: &Settings) -> Partitions {
+    Partitions {
+        most_active: usize::try_from(settings.partitions.active_count).unwrap_or(usize::MAX),
+        refuses: settings.partitions.overflow == Overflow::Refuse,
+    }
+}
 
 fn plugin_settings(settings: &Settings) -> plugin::Settings {
     let limits = App::plugin_limits(Some(&settings.plugins));

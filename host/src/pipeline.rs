@@ -90,8 +90,7 @@ pub(crate) struct Context {
     pub(crate) probe_room: Room,
     /// Where what memory has no room for waits.
     pub(crate) spool: Spool,
-    /// Most partitions that a stream fills at once.
-    pub(crate) active_partitions: usize,
+    pub(crate) partitions: Partitions,
     pub(crate) workers: Workers,
     /// What may wait there for places that are away.
     parked: Budget,
@@ -124,6 +123,15 @@ impl Context {
     }
 }
 
+/// Bounds of dynamic partitioning.
+#[derive(Clone, Copy, Debug)]
+pub struct Partitions {
+    /// Most partitions that a stream fills at once.
+    pub most_active: usize,
+    /// Records of a partition too many go to the error output; else the partition that is due first is cut early.
+    pub refuses: bool,
+}
+
 /// What the pipeline is built from.
 #[derive(Debug)]
 pub struct Parts {
@@ -143,8 +151,8 @@ pub struct Parts {
     pub memory_bytes: usize,
     /// Where what memory has no room for waits.
     pub spool: Spool,
-    /// Most partitions that a stream with dynamic partitioning fills at once.
-    pub active_partitions: usize,
+    /// What streams with dynamic partitioning may do.
+    pub partitions: Partitions,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -192,7 +200,7 @@ impl Pipeline {
             spool: parts.spool,
             parked: Budget::new(parked_bytes),
             parked_bytes,
-            active_partitions: parts.active_partitions,
+            partitions: parts.partitions,
             workers: Workers::new(cores),
             delivery_turns: Semaphore::new(DELIVERIES_AT_ONCE),
             probe_turns: Semaphore::new(PROBES_AT_ONCE),

@@ -15,8 +15,10 @@ use uuid::Uuid;
 use crate::spool::SpoolFile;
 
 mod replay;
+mod sequences;
 
 pub use replay::{Course, Lines, MOST_RANGES, NotAnObject, ObjectId, Replay, ReplayRefusal, Replayed};
+pub use sequences::{NotSequences, Sequences};
 
 /// Number of a stream, given at creation and never used again, not even after the stream is deleted.
 /// Names never reach the disk layout; this number does.

@@ -105,6 +105,10 @@ pub struct StreamMetrics {
     pub delivery_retries: Counter,
     /// Reads of the journal to make sealed batches again.
     pub remade_reads: Counter,
+    /// Partitions of dynamic partitioning that are being filled.
+    pub active_partitions: Gauge<i64>,
+    /// Records of partitions for which there was no room, sent to the error output.
+    pub exceeding_records: Counter,
     /// Age of the oldest record not yet delivered, milliseconds; 0 when there is none.
     pub freshness_ms: Gauge<i64>,
     /// The breaker of its plugin.
@@ -213,6 +217,8 @@ struct Streams {
     delivered_objects: Family<StreamLabel, Counter>,
     delivery_retries: Family<StreamLabel, Counter>,
     remade_reads: Family<StreamLabel, Counter>,
+    active_partitions: Family<StreamLabel, Gauge<i64>>,
+    exceeding_records: Family<StreamLabel, Counter>,
     freshness_ms: Family<StreamLabel, Gauge<i64>>,
 }
 
@@ -276,6 +282,8 @@ impl Telemetry {
             delivered_objects: self.streams.delivered_objects.get_or_create_owned(&label),
             delivery_retries: self.streams.delivery_retries.get_or_create_owned(&label),
             remade_reads: self.streams.remade_reads.get_or_create_owned(&label),
+            active_partitions: self.streams.active_partitions.get_or_create_owned(&label),
+            exceeding_records: self.streams.exceeding_records.get_or_create_owned(&label),
             freshness_ms: self.streams.freshness_ms.get_or_create_owned(&label),
             gates: self.gates.of(label.clone()),
             breaker: self.breakers.of(label),
@@ -294,6 +302,8 @@ impl Telemetry {
         self.streams.delivered_objects.remove(&label);
         self.streams.delivery_retries.remove(&label);
         self.streams.remade_reads.remove(&label);
+        self.streams.active_partitions.remove(&label);
+        self.streams.exceeding_records.remove(&label);
         self.streams.freshness_ms.remove(&label);
         self.gates.forget(&label);
     }
@@ -363,6 +373,8 @@ impl Streams {
             delivered_objects: Family::default(),
             delivery_retries: Family::default(),
             remade_reads: Family::default(),
+            active_partitions: Family::default(),
+            exceeding_records: Family::default(),
             freshness_ms: Family::default(),
         };
         let (objects, retries) = (streams.delivered_objects.clone(), streams.delivery_retries.clone());
@@ -370,6 +382,10 @@ impl Streams {
         registry.register("deliver_retries", "Delivery attempts that failed and are repeated", retries);
         let help = "Reads of the journal to make sealed batches again";
         registry.register("deliver_remade_reads", help, streams.remade_reads.clone());
+        let active = streams.active_partitions.clone();
+        registry.register("batch_active_partitions", "Partitions that are being filled", active);
+        let help = "Records of partitions beyond the active ones, sent to the error output";
+        registry.register("batch_exceeding_records", help, streams.exceeding_records.clone());
         let freshness = streams.freshness_ms.clone();
         registry.register("deliver_freshness_milliseconds", "Age of the oldest undelivered record", freshness);
         streams

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
+use base64_simd::STANDARD as BASE64;
 use hydrant_tests::checker::files_below;
 use hydrant_tests::client::{BUCKET, Client};
 use hydrant_tests::host::{Host, Setup};
+use hydrant_tests::metrics::sum;
 use hydrant_tests::peers::GlueCatalog;
 use hydrant_tests::wait::until;
 use serde_json::{Value, json};
@@ -264,15 +266,62 @@ async fn a_size_hint_may_be_about_compressed_bytes() {
     assert_eq!((objects("stored"), objects("records")), (1, 3), "{} bytes each", RECORDS * record.len());
 }
 
-/// Line 1: a partition more than may be filled at once makes room for itself; nothing is refused.
+/// Records of four countries.
+fn four_countries() -> [String; 5] {
+    ["AT", "BE", "CH", "DE", "AT"].map(|country| format!(r#"{{"country":"{country}"}}"#))
+}
+
+/// Line 1: what belongs to a partition more than may be filled goes to the error output, also when the host dies before
+/// anything is delivered; from there it can be put again.
+#[tokio::test]
+async fn a_partition_too_many_is_refused() {
+    let tables = format!("{}\n[partitions]\nactive_count = 2\n", Setup::default().tables);
+    let mut host = Host::start(Setup { tables, ..Setup::default() }).await;
+    host.client().create_stream("orders", partitioned(json!([processor("MetadataExtraction", &QUERY)]))).await;
+    host.client().put("orders", &four_countries().each_ref().map(String::as_bytes)).await;
+    let refused = async || {
+        let page = host.metrics().await;
+        (sum(&page, "hydrant_batch_exceeding_records_total", &["orders"]) == 2.0).then_some(page)
+    };
+    let page = until("two records to be refused", Duration::from_secs(30), refused).await.unwrap();
+    assert_eq!(sum(&page, "hydrant_batch_active_partitions", &["orders"]), 2.0);
+    host.kill();
+    host.launch().await;
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    let lines = |host: &Host| -> BTreeMap<String, usize> {
+        found(host)
+            .into_iter()
+            .map(|(prefix, body)| (prefix, String::from_utf8(body).unwrap().matches('{').count()))
+            .collect()
+    };
+    let expected = |of: &[(&str, usize)]| {
+        of.iter().map(|(prefix, count)| ((*prefix).to_owned(), *count)).collect::<BTreeMap<_, _>>()
+    };
+    let first = [("country=AT", 2), ("country=BE", 1), ("errors/activePartitionExceeded", 2)];
+    assert_eq!(lines(&host), expected(&first));
+    let failed: Value = {
+        let body = &found(&host)["errors/activePartitionExceeded"];
+        serde_json::from_slice(body.split(|&byte| byte == b'\n').next().unwrap()).unwrap()
+    };
+    assert_eq!(failed["errorCode"], "DynamicPartitioning.ActivePartitionsLimitExceeded");
+    assert_eq!(failed["rawData"], BASE64.encode_to_string(r#"{"country":"CH"}"#));
+    host.launch().await;
+    let config = host.config().display().to_string();
+    let replayed = host.command(&["dead-letter", "replay", "orders", "--config", &config]);
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());
+    assert_eq!(lines(&host), expected(&[&first[..], &[("country=CH", 1), ("country=DE", 1)]].concat()));
+}
+
+/// Line 1: where the owner of the host would rather have it so, a partition too many makes room for itself; nothing is
+/// refused.
 #[tokio::test]
 async fn a_partition_too_many_is_cut_early() {
-    let tables = format!("{}\n[partitions]\nactive_count = 2\n", Setup::default().tables);
+    let tables = format!("{}\n[partitions]\nactive_count = 2\noverflow = \"cut\"\n", Setup::default().tables);
     let mut host = Host::start(Setup { tables, ..Setup::default() }).await;
     let client = host.client();
     client.create_stream("orders", partitioned(json!([processor("MetadataExtraction", &QUERY)]))).await;
-    let records = ["AT", "BE", "CH", "DE", "AT"].map(|country| format!(r#"{{"country":"{country}"}}"#));
-    client.put("orders", &records.each_ref().map(String::as_bytes)).await;
+    client.put("orders", &four_countries().each_ref().map(String::as_bytes)).await;
     let early = async || ["country=AT", "country=BE"].iter().all(|one| found(&host).contains_key(*one)).then_some(());
     until("the first two partitions, before they are due", Duration::from_secs(30), early).await.unwrap();
     assert_eq!(host.terminate().await.code(), Some(0), "{}", host.log_tail());

@@ -12,7 +12,7 @@ use super::chosen::Chosen;
 use super::route::Routing;
 use super::size::Sizing;
 use crate::definition::{Buffering, Compression, Definition};
-use crate::record::{Partition, Rejected, Sequence, StreamId, Transformed};
+use crate::record::{Partition, Rejected, Sequence, Sequences, StreamId, Transformed};
 use crate::spool::SpoolFile;
 
 /// Buffers of one stream, one per partition.
@@ -41,6 +41,15 @@ pub struct Spill {
     pub records: Vec<u8>,
     /// What it has in a file already, before those.
     pub file: Option<SpoolFile>,
+}
+
+/// What became of some inputs, and where it belongs.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The outputs and the rest.
+    pub transformed: Transformed,
+    /// Which outputs are of which partition; none where there are no partitions.
+    routes: Option<Vec<(Partition, Vec<usize>)>>,
 }
 
 /// What of a definition decides where records are collected and when they are cut.
@@ -107,12 +116,32 @@ impl Accumulator {
         Self { sizing: Some(sizing), ..self }
     }
 
+    /// Finds the partitions of what became of the next inputs.
+    pub fn route(&self, transformed: Transformed) -> Routed {
+        let routes = self.rules.routing.as_ref().map(|routing| routing.route(&transformed));
+        Routed { transformed, routes }
+    }
+
+    /// Inputs with an output for which [`Self::add`] would cut a partition early to make room, rising.
+    pub fn exceeding(&self, routed: &Routed) -> Sequences {
+        let Some(routes) = &routed.routes else { return Sequences::default() };
+        let room = self.rules.active_partitions.saturating_sub(self.active_partitions());
+        let mut new = routes.iter().filter(|(partition, _)| !self.is_active(partition)).skip(room).peekable();
+        if new.peek().is_none() {
+            return Sequences::default();
+        }
+        let transformed = &routed.transformed;
+        let outputs = new.flat_map(|(_, outputs)| outputs);
+        outputs.map(|&at| transformed.inputs.start + transformed.input_of(at) as u64).collect()
+    }
+
     /// Appends what became of the next inputs and gives out what is due: a buffer that reaches the size hint is cut
     /// after the input that reached it, so a batch exceeds the hint by less than one input's outputs; then what is
     /// old enough, which with an age of 0 is everything.
     ///
     /// Inputs that were added before are skipped. `now_ms` is of any clock that never runs backwards.
-    pub fn add(&mut self, mut transformed: Transformed, now_ms: u64) -> Vec<Cut> {
+    pub fn add(&mut self, routed: Routed, now_ms: u64) -> Vec<Cut> {
+        let Routed { mut transformed, routes } = routed;
         debug_assert_eq!(transformed.stream, self.stream);
         let seen = self.next;
         self.next = self.next.max(transformed.inputs.end);
@@ -121,10 +150,10 @@ impl Accumulator {
         if let Some(source) = &transformed.source {
             self.fill(Partition::Source, Chosen::source(&transformed, source, 0), seen, now_ms, &mut cuts);
         }
-        match &self.rules.routing {
+        match routes {
             None => self.fill(Partition::Main, Chosen::outputs(&transformed, 0), seen, now_ms, &mut cuts),
-            Some(routing) => {
-                for (partition, indexes) in routing.route(&transformed) {
+            Some(routes) => {
+                for (partition, indexes) in routes {
                     self.make_room(&partition, &mut cuts);
                     self.fill(partition, Chosen::each(&transformed, &indexes), seen, now_ms, &mut cuts);
                 }
@@ -197,7 +226,14 @@ impl Accumulator {
 
     /// Partitions of dynamic partitioning that are being filled.
     pub fn active_partitions(&self) -> usize {
-        self.buffers.keys().filter(|partition| matches!(partition, Partition::Keyed(_))).count()
+        self.buffers
+            .keys()
+            .filter(|partition| matches!(partition, Partition::Keyed(_)) && self.is_active(partition))
+            .count()
+    }
+
+    fn is_active(&self, partition: &Partition) -> bool {
+        self.buffers.get(partition).is_some_and(|buffer| buffer.first().is_some())
     }
 
     /// Every input below this is in a cut or dropped, in all partitions: what a replay may start from once all cuts
@@ -251,11 +287,13 @@ impl Accumulator {
     /// A partition that is not being filled takes the place of the one that is due first, when there are as many as may be:
     /// its object becomes smaller, and no record is refused for want of a place.
     fn make_room(&mut self, partition: &Partition, cuts: &mut Vec<Cut>) {
-        if self.buffers.contains_key(partition) || self.active_partitions() < self.rules.active_partitions {
+        if self.is_active(partition) || self.active_partitions() < self.rules.active_partitions {
             return;
         }
-        let keyed = self.buffers.iter_mut().filter(|(partition, _)| matches!(partition, Partition::Keyed(_)));
-        let first_due = keyed.min_by_key(|(_, buffer)| buffer.deadline_ms().unwrap_or(0));
+        let keyed =
+            |entry: &(&Partition, &mut Buffer)| matches!(entry.0, Partition::Keyed(_)) && entry.1.first().is_some();
+        let active = self.buffers.iter_mut().filter(keyed);
+        let first_due = active.min_by_key(|(_, buffer)| buffer.deadline_ms().unwrap_or(0));
         let Some((first_due, buffer)) = first_due else { return };
         cuts.extend(buffer.cut());
         let first_due = first_due.clone();

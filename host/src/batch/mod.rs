@@ -17,7 +17,7 @@ mod plan;
 mod route;
 mod size;
 
-pub use accumulate::{Accumulator, Spill};
+pub use accumulate::{Accumulator, Routed, Spill};
 pub use buffer::Cut;
 pub(crate) use route::Routing;
 pub use size::{Pack, Scale, Sizing};

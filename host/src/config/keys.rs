@@ -102,7 +102,9 @@ pub(super) const MEMORY_BUDGET_BYTES: Key =
     number("memory.budget_bytes", 512 * MIB, 8 * MIB, TIB, "fits a small machine; open batches above it wait in files");
 
 pub(super) const PARTITIONS_ACTIVE_COUNT: Key =
-    number("partitions.active_count", 500, 1, 100_000, "Firehose's own quota; one more and the first due is cut early");
+    number("partitions.active_count", 500, 1, 100_000, "Firehose's own quota");
+pub(super) const PARTITIONS_OVERFLOW: Key =
+    text("partitions.overflow", "refuse", "as Firehose does: what is beyond goes to the error output, with a name");
 
 pub(super) const PLUGINS_MEMORY_BYTES: Key =
     number("plugins.memory_bytes", 256 * MIB, MIB, 4 * GIB, "enough for a Python guest, of which few run at once");
@@ -166,6 +168,7 @@ pub(super) const ALL: &[&Key] = &[
     &JOURNAL_CACHE_BYTES,
     &MEMORY_BUDGET_BYTES,
     &PARTITIONS_ACTIVE_COUNT,
+    &PARTITIONS_OVERFLOW,
     &PLUGINS_MEMORY_BYTES,
     &PLUGINS_DEADLINE_MILLISECONDS,
     &PLUGINS_OUTPUT_BYTES,

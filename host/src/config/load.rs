@@ -13,7 +13,7 @@ use super::keys;
 use super::report::{Effective, Reason};
 use super::{
     AddressRange, Admin, Api, Authentication, Catalog, ConfigError, Credential, Egress, Environment, Journal, Level,
-    Log, LogFormat, Memory, Partitions, Redshift, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
+    Log, LogFormat, Memory, Overflow, Partitions, Redshift, Report, S3, S3Endpoint, Secrets, Settings, Shutdown,
 };
 
 mod search;
@@ -77,7 +77,7 @@ impl Loader<'_> {
         let secrets = Secrets { dir: self.path(&keys::SECRETS_DIR) };
         let opensearch = self.opensearch(account_id.as_deref());
         let journal = self.journal();
-        let partitions = Partitions { active_count: self.document.number(&keys::PARTITIONS_ACTIVE_COUNT) };
+        let partitions = self.partitions();
         let memory = Memory { budget_bytes: self.document.number(&keys::MEMORY_BUDGET_BYTES) };
         let plugins = self.plugins();
         let grace = Duration::from_secs(self.document.number(&keys::SHUTDOWN_GRACE_SECONDS));
@@ -99,7 +99,7 @@ impl Loader<'_> {
             opensearch,
             journal,
             memory,
-            partitions,
+            partitions: partitions?,
             plugins,
             shutdown: Shutdown { grace },
             log: log?,
@@ -323,6 +323,19 @@ impl Loader<'_> {
             self.document.problem(keys::JOURNAL_SEGMENT_BYTES.path, line, wrong);
         }
         Journal { capacity_bytes, segment_bytes, cache_bytes: self.document.number(&keys::JOURNAL_CACHE_BYTES) }
+    }
+
+    fn partitions(&mut self) -> Option<Partitions> {
+        let active_count = self.document.number(&keys::PARTITIONS_ACTIVE_COUNT);
+        let overflow = self.document.text(&keys::PARTITIONS_OVERFLOW, |text| match text {
+            "refuse" => Ok(Overflow::Refuse),
+            "cut" => Ok(Overflow::Cut),
+            other => Err(Wrong::new(
+                format!("\"{other}\" is nothing to do with a partition too many"),
+                r#"write "refuse" or "cut""#,
+            )),
+        });
+        Some(Partitions { active_count, overflow: overflow? })
     }
 
     fn log(&mut self) -> Option<Log> {

@@ -28,6 +28,6 @@ pub use range::{AddressRange, RangeError};
 pub use report::{Effective, Reason, Report};
 pub use settings::{
     Admin, Api, Authentication, Capability, Catalog, Credential, Egress, Journal, Level, Log, LogFormat, Memory,
-    OpenSearch, Partitions, Plugins, Redshift, S3, S3Endpoint, SearchAccess, SearchCredential, Secrets, Settings,
-    Shutdown,
+    OpenSearch, Overflow, Partitions, Plugins, Redshift, S3, S3Endpoint, SearchAccess, SearchCredential, Secrets,
+    Settings, Shutdown,
 };

@@ -199,6 +199,17 @@ pub struct Journal {
 pub struct Partitions {
     /// Partitions that a stream fills at once.
     pub active_count: u64,
+    /// What becomes of one more.
+    pub overflow: Overflow,
+}
+
+/// What becomes of a partition too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Its records go to the error output.
+    Refuse,
+    /// The partition that is due first is cut early.
+    Cut,
 }
 
 /// Memory shared by all streams.

@@ -51,7 +51,8 @@ fn defaults_are_the_promised_ones() {
     assert!(settings.egress.allow.is_empty() && !settings.egress.plaintext && settings.egress.ca_file.is_none());
     assert_eq!((settings.catalog, settings.secrets.dir), (None, None));
     assert_eq!(settings.memory.budget_bytes, 512 << 20);
-    assert_eq!((settings.partitions.active_count, settings.s3.bucket_owner_full_control), (500, false));
+    assert_eq!((settings.partitions.active_count, settings.partitions.overflow), (500, Overflow::Refuse));
+    assert!(!settings.s3.bucket_owner_full_control);
     let Authentication::Sigv4(credentials) = settings.api.authentication else { panic!("sigv4 is the default") };
     assert_eq!(credentials[0].access_key_id, "AKIAHYDRANT");
     assert_eq!(credentials[0].account_id, "000000000000");
@@ -265,6 +266,13 @@ fn each_problem_has_a_path_a_line_and_a_hint() {
         Some(3),
         "a second place for the same tables",
         "keep catalog.dir or catalog.endpoint",
+    );
+    refused(
+        "[partitions]\noverflow = \"drop\"",
+        "partitions.overflow",
+        Some(2),
+        "\"drop\" is nothing to do with a partition too many",
+        r#"write "refuse" or "cut""#,
     );
     refused("[log]\nformat = \"xml\"", "log.format", Some(2), "\"xml\" is not a format", r#"write "human" or "json""#);
     refused(

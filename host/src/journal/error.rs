@@ -107,6 +107,9 @@ pub enum AppendError {
     /// Nothing more can be remembered of what was put again; forget some.
     #[error("stream {0} remembers as many replayed failures as it can")]
     TooManyReplays(StreamId),
+    /// Nothing more can be remembered of records that exceed the active partitions.
+    #[error("stream {0} remembers as many records beyond its partitions as it can")]
+    TooManyExceeding(StreamId),
     /// The disk failed and the journal takes nothing more; the process must exit (row D9).
     #[error("journal is poisoned by a failed disk operation")]
     Poisoned,

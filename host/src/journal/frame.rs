@@ -38,10 +38,11 @@ pub(super) enum Kind {
     Replay = 12,
     Forgotten = 13,
     Failing = 14,
+    Exceeding = 15,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Records,
         Self::Definition,
         Self::Deleted,
@@ -56,6 +57,7 @@ impl Kind {
         Self::Replay,
         Self::Forgotten,
         Self::Failing,
+        Self::Exceeding,
     ];
 
     /// Its name in reports.
@@ -75,6 +77,7 @@ impl Kind {
             Self::Replay => "replay",
             Self::Forgotten => "forgotten",
             Self::Failing => "failing",
+            Self::Exceeding => "exceeding",
         }
     }
 

@@ -11,7 +11,7 @@ use crate::definition::Definition;
 use crate::record::{Epoch, Records, Replay, Seal, Sequence, StreamId};
 
 use super::frame::{self, Head, Header, Kind, Salt};
-use super::note::{Delivered, Failing, Note, Span};
+use super::note::{Delivered, Exceeding, Failing, Note, Span};
 
 /// Something to be made durable.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub(super) enum Action {
     Checkpoint(StreamId, Sequence),
     Attempt(StreamId, Span),
     Failing(StreamId, Failing),
+    Exceeding(StreamId, Exceeding),
     /// Records that cleaning moves.
     Copy {
         stream: StreamId,
@@ -62,6 +63,7 @@ impl Action {
             Self::Append { records, .. } | Self::Copy { records, .. } | Self::Replay { records, .. } => {
                 frame::records_body_bytes(records)
             }
+            Self::Exceeding(_, Exceeding { records }) => NOTE_BYTES + records.bytes() as u64,
             _ => NOTE_BYTES,
         }
     }

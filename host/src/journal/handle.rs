@@ -9,14 +9,14 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Records, Replay, Seal, Sequence, StreamId};
+use crate::record::{Batch, Epoch, FATAL_ATTEMPTS, Records, Replay, Seal, Sequence, Sequences, StreamId};
 use crate::runtime::{Clock, Random};
 use crate::telemetry::JournalMetrics;
 
 use super::error::{AppendError, OpenError, ReadError};
 use super::group::Action;
 use super::log::Log;
-use super::note::Span;
+use super::note::{Exceeding, Span};
 use super::queue::Queue;
 use super::reader::{self, Plan};
 use super::recovery::Recovered;
@@ -216,6 +216,15 @@ impl Journal {
     /// See [`AppendError`].
     pub async fn set_aside(&self, stream: StreamId, first: Sequence, end: Sequence) -> Result<(), AppendError> {
         self.ask(Action::Attempt(stream, Span { first, end, count: FATAL_ATTEMPTS + 1 })).await.map(drop)
+    }
+
+    /// Notes that these records go to the error output for want of room for their partitions, now and in every replay;
+    /// durable on return, and before every later seal.
+    ///
+    /// # Errors
+    /// [`AppendError::TooManyExceeding`] when that many cannot be remembered; see [`AppendError`].
+    pub async fn exceeding(&self, stream: StreamId, records: Sequences) -> Result<(), AppendError> {
+        self.ask(Action::Exceeding(stream, Exceeding { records })).await.map(drop)
     }
 
     /// Durable records that begin exactly at `from` and have no hole: at least one frame even when it is larger

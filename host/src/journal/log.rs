@@ -31,7 +31,7 @@ use super::reader::{self, Plan};
 use super::segment::{self, BLOCK_BYTES};
 use super::settings::Settings;
 use super::shared::{SegmentFile, Shared, View};
-use super::state::{MAX_OPEN_SEALS, Place, Stream};
+use super::state::{MAX_EXCEEDING_BYTES, MAX_OPEN_SEALS, Place, Stream};
 use super::storage::{File, Storage, write_all};
 
 /// Called once per action with its place in the list: the first sequence number, the new stream's number, or 0.
@@ -368,6 +368,12 @@ impl Log {
             Action::Checkpoint(stream, open_from) => {
                 let is_news = self.stream(stream).is_ok_and(|stream| open_from > stream.open_from);
                 return Ok(is_news.then_some((stream, Note::Checkpoint(Checkpoint { open_from }))));
+            }
+            Action::Exceeding(stream, exceeding) => {
+                if self.stream(stream)?.exceeding.bytes() + exceeding.records.bytes() > MAX_EXCEEDING_BYTES {
+                    return Err(AppendError::TooManyExceeding(stream));
+                }
+                (stream, Note::Exceeding(exceeding))
             }
             Action::Attempt(stream, span) => (stream, Note::Attempt(span)),
             Action::Forget(stream, before_ms) => {

@@ -10,6 +10,7 @@
 //! | undelivered seals of a stream | 65,536 |
 //! | remembered replays of a stream | 65,536 ranges of lines, then replays are refused |
 //! | remembered attempts of a stream | 65,536, the lowest go first |
+//! | remembered records of a stream beyond its partitions | 512 KiB as a compressed set, then none is added |
 //! | index | 2²⁰ entries of 40 bytes, coarser beyond; then puts are refused |
 //! | queue | 32 MiB and 8,192 requests, then puts are refused |
 //! | bytes on disk | `capacity_bytes`; puts are refused at 90 % |
@@ -47,7 +48,7 @@
 //! | 0 | 4 | `HyFr` |
 //! | 4 | 4 | CRC32C of header bytes 8 to 48 |
 //! | 8 | 4 | CRC32C of the body |
-//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean, 12 replay, 13 forgotten, 14 failing |
+//! | 12 | 1 | kind: 1 records, 2 definition, 3 deleted, 4 epoch, 5 seal, 6 delivered, 7 checkpoint, 8 attempt, 9 snapshot, 10 dropped, 11 clean, 12 replay, 13 forgotten, 14 failing, 15 exceeding |
 //! | 13 | 1 | flags: 1 = copied here by cleaning |
 //! | 14 | 2 | 0 |
 //! | 16 | 4 | stream, 0 for the journal itself |

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, Partition, Replay, Replayed, Seal, Sequence};
+use crate::record::{Epoch, Partition, Replay, Replayed, Seal, Sequence, Sequences};
 
 use super::frame::{self, Kind};
 
@@ -25,6 +25,7 @@ pub(super) enum Note {
     Checkpoint(Checkpoint),
     Attempt(Span),
     Failing(Failing),
+    Exceeding(Exceeding),
     /// Replaces every earlier note of the stream, except the bodies of open seals.
     Snapshot(Box<Snapshot>),
     /// Which segments were given up. Replaces every earlier one.
@@ -58,6 +59,12 @@ pub(super) struct Checkpoint {
 pub(super) struct Forgotten {
     /// What was put again of objects that were written before it, milliseconds since 1970.
     pub(super) before_ms: u64,
+}
+
+/// These belong to partitions for which there was no room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Exceeding {
+    pub(super) records: Sequences,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +113,9 @@ pub(super) struct Snapshot {
     /// journals of earlier releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) failing: Vec<(u32, u64)>,
+    /// Absent in journals of earlier releases.
+    #[serde(default, skip_serializing_if = "Sequences::is_empty")]
+    pub(super) exceeding: Sequences,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +148,7 @@ impl Note {
             Self::Checkpoint(_) => Kind::Checkpoint,
             Self::Attempt(_) => Kind::Attempt,
             Self::Failing(_) => Kind::Failing,
+            Self::Exceeding(_) => Kind::Exceeding,
             Self::Snapshot(_) => Kind::Snapshot,
             Self::Dropped(_) => Kind::Dropped,
             Self::Clean => Kind::Clean,
@@ -158,6 +169,7 @@ impl Note {
             Self::Checkpoint(checkpoint) => serde_json::to_vec(checkpoint),
             Self::Attempt(span) => serde_json::to_vec(span),
             Self::Failing(failing) => serde_json::to_vec(failing),
+            Self::Exceeding(exceeding) => serde_json::to_vec(exceeding),
             Self::Snapshot(snapshot) => serde_json::to_vec(snapshot),
             Self::Dropped(dropped) => serde_json::to_vec(dropped),
             Self::Replay(replay) => serde_json::to_vec(replay),
@@ -178,6 +190,7 @@ impl Note {
             Kind::Checkpoint => Self::Checkpoint(serde_json::from_slice(body).ok()?),
             Kind::Attempt => Self::Attempt(serde_json::from_slice(body).ok()?),
             Kind::Failing => Self::Failing(serde_json::from_slice(body).ok()?),
+            Kind::Exceeding => Self::Exceeding(serde_json::from_slice(body).ok()?),
             Kind::Snapshot => Self::Snapshot(serde_json::from_slice(body).ok()?),
             Kind::Dropped => Self::Dropped(serde_json::from_slice(body).ok()?),
             Kind::Clean => Self::Clean,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::definition::Definition;
-use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Replayed, Seal, Sequence, StreamId};
+use crate::record::{Epoch, FATAL_ATTEMPTS, Partition, Replayed, Seal, Sequence, Sequences, StreamId};
 
 use super::note::{Attempt, Note, Snapshot};
 
@@ -19,6 +19,10 @@ pub(super) const MAX_OPEN_SEALS: usize = 65_536;
 /// Attempts remembered per stream, records set aside among them: far more than a plugin can time out on while the
 /// batches in work fill. The lowest go first.
 pub(super) const MAX_ATTEMPTS: usize = 65_536;
+
+/// What a stream may remember of records beyond its active partitions: four million of them where every second
+/// one does. No more are added then.
+pub(super) const MAX_EXCEEDING_BYTES: usize = 512 << 10;
 
 /// One stream as recovery found it.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +47,8 @@ pub struct StreamState {
     pub replayed: Replayed,
     /// When the first attempt to deliver an undelivered seal failed, milliseconds since 1970.
     pub failing: BTreeMap<Uuid, u64>,
+    /// Records that go to the error output because there was no room for their partitions.
+    pub exceeding: Sequences,
 }
 
 /// Where a frame stands, as far as forgetting cares.
@@ -78,6 +84,7 @@ pub(super) struct Stream {
     /// When delivery of a seal first failed. A seal's frame may come behind the snapshot that says it, where cleaning
     /// moved it; so the seal need not be known.
     failing: BTreeMap<Uuid, u64>,
+    pub(super) exceeding: Sequences,
     /// Segments that hold notes of this stream which no later snapshot replaces.
     pub(super) notes_in: BTreeSet<u64>,
 }
@@ -128,6 +135,7 @@ impl Stream {
                     self.failing.entry(failing.id).or_insert(failing.since_ms);
                 }
             }
+            Note::Exceeding(exceeding) => self.exceeding.add(&exceeding.records),
             Note::Snapshot(snapshot) => freed = self.restore(snapshot),
             Note::Dropped(_) | Note::Clean => {}
         }
@@ -161,6 +169,7 @@ impl Stream {
                 .zip(self.seals.values())
                 .filter_map(|(place, open)| Some((place, *self.failing.get(&open.seal.id)?)))
                 .collect(),
+            exceeding: self.exceeding.clone(),
         }
     }
 
@@ -183,6 +192,7 @@ impl Stream {
             replayed: self.replayed.clone(),
             // Of the open seals; others are on their way out.
             failing: self.failing.iter().filter(|(id, _)| self.has_seal(**id)).map(|(&id, &ms)| (id, ms)).collect(),
+            exceeding: self.exceeding.clone(),
         }
     }
 
@@ -231,6 +241,7 @@ impl Stream {
         self.open_from = snapshot.open_from;
         self.attempts = snapshot.attempts.iter().map(|one| ((one.first, one.end), one.count)).collect();
         self.replayed.clone_from(&snapshot.replayed);
+        self.exceeding.clone_from(&snapshot.exceeding);
         let failing = snapshot.failing.iter();
         let failing = failing.filter_map(|&(place, ms)| Some((*snapshot.open_seals.get(place as usize)?, ms)));
         self.failing = failing.collect();
@@ -246,7 +257,7 @@ impl Stream {
         freed
     }
 
-    /// Forgets versions, epochs, marks and attempts that neither open records nor open seals refer to.
+    /// Forgets versions, epochs, marks, attempts and records without a partition that neither open records nor open seals refer to.
     pub(super) fn prune(&mut self) {
         let low = self.low();
         let ruling = self.epochs.iter().rposition(|epoch| epoch.from <= low).unwrap_or(0);
@@ -255,6 +266,7 @@ impl Stream {
         while self.attempts.first_key_value().is_some_and(|((_, end), _)| *end <= low) {
             self.attempts.pop_first();
         }
+        self.exceeding.forget_below(low);
         if self.definitions.len() < 2 {
             return;
         }

@@ -14,7 +14,7 @@ use crate::convert::{Plan, Public};
 use crate::definition::Definition;
 use crate::deliver::Verdict;
 use crate::journal::{AppendError, StreamState};
-use crate::record::{Records, Replayed, Sequence, StreamId};
+use crate::record::{Records, Replayed, Sequence, Sequences, StreamId};
 use crate::telemetry::Telemetry;
 
 use super::Context;
@@ -56,6 +56,7 @@ impl Backend for PipelineBackend {
             | AppendError::Columns
             | AppendError::Empty
             | AppendError::TooManySeals(_)
+            | AppendError::TooManyExceeding(_)
             | AppendError::Replayed(_)
             | AppendError::ReplaysForgotten(_)
             | AppendError::TooManyReplays(_) => Refusal::Busy,
@@ -151,6 +152,7 @@ fn empty(id: StreamId, definition: Definition) -> StreamState {
         attempts: Vec::new(),
         replayed: Replayed::default(),
         failing: BTreeMap::new(),
+        exceeding: Sequences::default(),
     }
 }
 

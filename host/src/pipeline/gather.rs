@@ -189,9 +189,9 @@ impl<'a> Pass<'a> {
             return Err(ReplayError::NoEpoch(at));
         };
         let ran = at..batch.end();
-        let aside = history.aside(ran.clone());
+        let decided = history.decided(ran.clone());
         self.open_until(ran.end);
-        let transformed = match context.workers.process(move || apply(&chain, batch, &aside)).await {
+        let transformed = match context.workers.process(move || apply(&chain, batch, &decided)).await {
             Ok(transformed) => transformed,
             Err(gone) => {
                 self.blame(&ran, &ran, gone.into());

@@ -1,4 +1,4 @@
-//! What ruled a stream when: definitions by version, epochs, and the records that are never to be run again.
+//! What ruled a stream when: definitions by version, epochs, and what was decided about records for good.
 //!
 //! A replay asks here which code made a record the first time, so that it makes the same again. Plain state behind a
 //! mutex that is never held across a wait. Refuses to decide what should rule next; the runner does.
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::definition::Definition;
 use crate::process::{Chain, ChainError};
-use crate::record::{Epoch, Sequence};
+use crate::record::{Epoch, Sequence, Sequences};
 
 use super::Context;
 use super::work::Gone;
@@ -27,6 +27,17 @@ struct Inner {
     chains: Vec<(Epoch, Arc<Chain>)>,
     /// Records that are never to be run again, by their first one; ranges do not overlap.
     aside: BTreeMap<Sequence, Sequence>,
+    /// Records that found no room for their partitions.
+    exceeding: Sequences,
+}
+
+/// What was decided about some records and does not follow from running them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Decided {
+    /// Never to be run again: ranges, rising.
+    pub(crate) aside: Vec<Range<Sequence>>,
+    /// For the error output whatever is made of them, for want of room for their partitions.
+    pub(crate) exceeding: Sequences,
 }
 
 /// Why the code that ruled is not at hand.
@@ -47,9 +58,11 @@ pub(crate) enum HistoryError {
 const CHAINS_KEPT: usize = 3;
 
 impl History {
-    pub(crate) fn new(definitions: Vec<Definition>, epochs: Vec<Epoch>, aside: Vec<Range<Sequence>>) -> Self {
+    pub(crate) fn new(definitions: Vec<Definition>, epochs: Vec<Epoch>, decided: Decided) -> Self {
         let definitions = definitions.into_iter().map(|one| (one.version, Arc::new(one))).collect();
-        let history = Self(Mutex::new(Inner { definitions, epochs, chains: Vec::new(), aside: BTreeMap::new() }));
+        let Decided { aside, exceeding } = decided;
+        let inner = Inner { definitions, epochs, chains: Vec::new(), aside: BTreeMap::new(), exceeding };
+        let history = Self(Mutex::new(inner));
         history.set_aside(&aside);
         history
     }
@@ -111,24 +124,31 @@ impl History {
         }
     }
 
-    /// What of `range` must not be run, rising.
-    pub(crate) fn aside(&self, range: Range<Sequence>) -> Vec<Range<Sequence>> {
+    /// There was no room for the partitions of these records.
+    pub(crate) fn exceed(&self, records: &Sequences) {
+        self.lock().exceeding.add(records);
+    }
+
+    /// What was decided about records of `range`.
+    pub(crate) fn decided(&self, range: Range<Sequence>) -> Decided {
         let mut from = range.start;
-        let mut found = Vec::new();
-        for (&first, &end) in self.lock().aside.range(..range.end) {
+        let mut aside = Vec::new();
+        let inner = self.lock();
+        for (&first, &end) in inner.aside.range(..range.end) {
             let (first, end) = (first.max(from), end.min(range.end));
             if first < end {
-                found.push(first..end);
+                aside.push(first..end);
                 from = end;
             }
         }
-        found
+        Decided { aside, exceeding: inner.exceeding.within(range) }
     }
 
     /// Forgets what only records below `floor` needed.
     pub(crate) fn prune(&self, floor: Sequence) {
         let mut inner = self.lock();
         inner.aside.retain(|_, end| *end > floor);
+        inner.exceeding.forget_below(floor);
         if let Some(ruling) = inner.epochs.iter().rposition(|epoch| epoch.from <= floor) {
             let mut place = 0;
             inner.epochs.retain(|epoch| {
@@ -157,7 +177,7 @@ mod tests {
     }
 
     fn history(epochs: Vec<Epoch>) -> History {
-        History::new(Vec::new(), epochs, Vec::new())
+        History::new(Vec::new(), epochs, Decided::default())
     }
 
     #[test]
@@ -175,11 +195,23 @@ mod tests {
         let history = history(Vec::new());
         history.set_aside(&[10..20, 30..31]);
         history.set_aside(&[12..14, 10..15, 25..28]);
-        assert_eq!(history.aside(0..100), [10..20, 25..28, 30..31]);
-        assert_eq!(history.aside(19..26), [19..20, 25..26]);
-        assert_eq!(history.aside(20..25), []);
+        let aside = |range| history.decided(range).aside;
+        assert_eq!(aside(0..100), [10..20, 25..28, 30..31]);
+        assert_eq!(aside(19..26), [19..20, 25..26]);
+        assert_eq!(aside(20..25), []);
         history.prune(20);
-        assert_eq!(history.aside(0..100), [25..28, 30..31]);
+        assert_eq!(aside(0..100), [25..28, 30..31]);
+    }
+
+    #[test]
+    fn what_found_no_room_is_remembered_until_nobody_asks() {
+        let history = history(Vec::new());
+        history.exceed(&[3, 9].into_iter().collect());
+        history.exceed(&[4, 9].into_iter().collect());
+        let exceeding = |range| history.decided(range).exceeding;
+        assert_eq!(exceeding(4..10), [4, 9].into_iter().collect());
+        history.prune(4);
+        assert_eq!(exceeding(0..100), [4, 9].into_iter().collect());
     }
 
     #[test]

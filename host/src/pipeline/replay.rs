@@ -7,9 +7,11 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::journal::{Attempt, ReadError};
-use crate::record::{Batch, Course, FATAL_ATTEMPTS, Origins, Ran, Records, Rejected, Sequence, Transformed};
+use crate::record::{
+    Batch, Course, ErrorOutput, FATAL_ATTEMPTS, Origins, Ran, Records, Rejected, Sequence, Sequences, Transformed,
+};
 
-use super::history::HistoryError;
+use super::history::{Decided, HistoryError};
 use super::work;
 
 /// Bytes read from the journal at once: large enough to be worth a plugin call, small enough to be held often.
@@ -39,15 +41,63 @@ pub(crate) enum ReplayError {
     Work(#[from] work::Gone),
 }
 
-/// Runs a chain over a batch, leaving out the records in `aside`: ranges inside the batch, rising. Where no plugin runs
-/// there is nothing to leave out.
-pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, aside: &[Range<Sequence>]) -> Transformed {
-    match batch.course {
-        Course::Put => process(chain, batch, aside),
+/// Runs a chain over a batch and does what was decided about its records: some are left out, unless no plugin runs and
+/// there is nothing to leave out, and what is made of others is not delivered.
+pub(crate) fn apply(chain: &crate::process::Chain, batch: Batch, decided: &Decided) -> Transformed {
+    let originals = (!decided.exceeding.is_empty()).then(|| batch.clone());
+    let transformed = match batch.course {
+        Course::Put => process(chain, batch, &decided.aside),
         // They were backed up when they were put.
-        Course::Process => Transformed { source: None, ..process(chain, batch, aside) },
+        Course::Process => Transformed { source: None, ..process(chain, batch, &decided.aside) },
         Course::Deliver => untouched(batch),
+    };
+    match originals {
+        Some(originals) => exceed(transformed, &originals, &decided.exceeding),
+        None => transformed,
     }
+}
+
+/// Takes the outputs of the records in `exceeding` back: they go to the error output as they are in `originals`, whose
+/// outputs `transformed` has. A record without an output keeps its fate.
+pub(crate) fn exceed(mut transformed: Transformed, originals: &Batch, exceeding: &Sequences) -> Transformed {
+    let sequence_of = |at: usize| transformed.inputs.start + transformed.input_of(at) as u64;
+    let (mut taken, mut kept) = (Vec::new(), Vec::with_capacity(transformed.outputs.len()));
+    for at in 0..transformed.outputs.len() {
+        let sequence = sequence_of(at);
+        if !exceeding.contains(sequence) {
+            kept.push(at);
+        } else if taken.last() != Some(&sequence) {
+            taken.push(sequence);
+        }
+    }
+    if taken.is_empty() {
+        return transformed;
+    }
+    let origins = kept.iter().map(|&at| u32::try_from(transformed.input_of(at)).unwrap_or(u32::MAX)).collect();
+    transformed.outputs = transformed.outputs.select(&kept);
+    transformed.origins = Origins::Inputs(origins);
+    transformed.rejected.extend(taken.into_iter().filter_map(|sequence| beyond_partitions(originals, sequence)));
+    transformed.rejected.sort_by_key(|rejected| rejected.sequence);
+    transformed
+}
+
+fn beyond_partitions(originals: &Batch, sequence: Sequence) -> Option<Rejected> {
+    let at = usize::try_from(sequence.checked_sub(originals.first)?).ok().filter(|&at| at < originals.records.len())?;
+    Some(Rejected {
+        sequence,
+        arrived_ms: originals.arrived_ms[at],
+        data: originals.records.payload().slice(originals.records.range(at)),
+        output: ErrorOutput::ActivePartitionExceeded,
+        code: "DynamicPartitioning.ActivePartitionsLimitExceeded".into(),
+        message: "the stream fills as many partitions as it may (partitions.active_count), and this record belongs to \
+                  another one; replay it later, raise the limit, or let partitions be cut early (partitions.overflow)"
+            .to_owned(),
+        attempts: 1,
+        lambda_arn: None,
+        plugin: None,
+        names: Vec::new(),
+        is_repeatable: true,
+    })
 }
 
 /// What processing has made already.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::batch::name::NameError;
-use crate::batch::{Accumulator, Cut, Scale, Sizing};
+use crate::batch::{Accumulator, Cut, Routed, Scale, Sizing};
 use crate::definition::{Definition, Processor};
 use crate::encode;
 use crate::journal::{AppendError, Attempt, ReadError, StreamState};
@@ -29,7 +29,7 @@ use super::Context;
 use super::budget::{Budget, Share};
 use super::delivery::{Delivery, Ended, Held};
 use super::guard::{Guard, Weighed};
-use super::history::{History, HistoryError};
+use super::history::{Decided, History, HistoryError};
 use super::outlet::Outlets;
 use super::swap::{Swap, SwapError};
 use super::{is_true, replay, spill, work};
@@ -120,7 +120,12 @@ impl From<SwapError> for RunnerError {
     }
 }
 
-type Processed = Result<Transformed, RunnerError>;
+/// What became of a batch.
+struct Processed {
+    transformed: Transformed,
+    /// The batch as it was put, where a record may yet find no room for its partition.
+    originals: Option<Batch>,
+}
 
 /// One stream's task.
 pub(crate) struct Runner {
@@ -162,7 +167,7 @@ pub(crate) struct Runner {
     guard: Guard,
     /// Arrival of the oldest record that is held because nothing came through its plugin, milliseconds since 1970.
     held_ms: Option<u64>,
-    in_flight: FuturesOrdered<BoxFuture<'static, Processed>>,
+    in_flight: FuturesOrdered<BoxFuture<'static, Result<Processed, RunnerError>>>,
     outlets: Arc<Outlets>,
     deliveries: JoinSet<(Arc<Seal>, Ended)>,
     pending: BTreeMap<Sequence, Vec<Arc<Seal>>>,
@@ -185,9 +190,10 @@ impl Runner {
         let definition = Arc::clone(&signals.definition.borrow());
         let (counted, breaker_open) = (metrics.breaker.clone(), Arc::clone(&signals.breaker_open));
         let guard = Guard::new(&definition, state.epochs.last(), counted, breaker_open);
-        let history = Arc::new(History::new(state.definitions, state.epochs, aside));
+        let decided = Decided { aside, exceeding: state.exceeding };
+        let history = Arc::new(History::new(state.definitions, state.epochs, decided));
         let accumulator =
-            Accumulator::new(state.id, &definition, &state.marks, state.open_from, context.active_partitions);
+            Accumulator::new(state.id, &definition, &state.marks, state.open_from, context.partitions.most_active);
         let most_bytes = context.budget.limit_bytes() as u64 / UNCOMPRESSED_SHARE;
         let sizing = Sizing { pack: encode::packed_bytes, scale: Arc::default(), most_bytes };
         let scale = Arc::clone(&sizing.scale);
@@ -245,7 +251,7 @@ impl Runner {
                 () = is_true(&mut self.signals.cancelled) => return Ok(()),
                 Some(processed) = self.in_flight.next() => {
                     let processed = processed?;
-                    if self.weigh(&processed) && self.settle(&processed).await? {
+                    if self.weigh(&processed.transformed) && self.settle(&processed.transformed).await? {
                         self.accept(processed).await?;
                     }
                 }
@@ -319,10 +325,12 @@ impl Runner {
             let batch = if suspected { replay::harmless(batch, &self.attempts) } else { batch };
             self.position = batch.end();
             if chain.is_identity() && self.in_flight.is_empty() {
-                self.accept(replay::apply(&chain, batch, &[])).await?;
+                let transformed = replay::apply(&chain, batch, &Decided::default());
+                self.accept(Processed { transformed, originals: None }).await?;
                 continue;
             }
-            let aside = self.history.aside(batch.first..batch.end());
+            let decided = self.history.decided(batch.first..batch.end());
+            let originals = self.context.partitions.refuses.then(|| batch.clone()).filter(|_| chain.partitions());
             let (context, stream) = (Arc::clone(&self.context), self.stream);
             // A task, because a call must neither wait for this one, which may be waiting for a disk, nor have a worker's
             // turn and leave it unused. Of one in its set, so that it leaves the queue when it is dropped.
@@ -335,11 +343,11 @@ impl Runner {
                 if suspected {
                     context.journal.attempt(stream, start, end).await?;
                 }
-                let processed = turn.run(move || replay::apply(&chain, batch, &aside)).await?;
+                let transformed = turn.run(move || replay::apply(&chain, batch, &decided)).await?;
                 if suspected {
                     context.journal.attempt(stream, end, end).await?;
                 }
-                Ok(processed)
+                Ok(Processed { transformed, originals })
             });
             let call = async move { call.join_next().await.and_then(Result::ok).unwrap_or(Err(work::Gone.into())) };
             self.in_flight.push_back(Box::pin(call));
@@ -483,7 +491,8 @@ impl Runner {
         Ok(true)
     }
 
-    async fn accept(&mut self, transformed: Transformed) -> Result<(), RunnerError> {
+    async fn accept(&mut self, processed: Processed) -> Result<(), RunnerError> {
+        let Processed { transformed, originals } = processed;
         let ruling = self.history.ruling(transformed.inputs.start).map(|(epoch, _)| epoch);
         let processed_under = ruling.as_ref().and_then(|epoch| self.history.definition(epoch.definition_version));
         let processed_under = processed_under.unwrap_or_else(|| Arc::clone(&self.definition));
@@ -503,15 +512,44 @@ impl Runner {
             self.seal_under(&Arc::clone(&self.definition));
         }
         self.held_ms = None;
-        self.guard.count(&transformed);
+        let mut routed = self.accumulator.route(transformed);
+        if let Some(originals) = originals {
+            routed = self.refuse_exceeding(routed, &originals).await?;
+        }
+        let transformed = &routed.transformed;
+        self.guard.count(transformed);
         let outputs = &transformed.outputs;
         self.metrics.transformed.add(outputs.len() as u64, outputs.payload().len() as u64);
         self.metrics.dropped.add(transformed.dropped_count, transformed.dropped_bytes);
         let failed_bytes = transformed.rejected.iter().map(|one| one.data.len() as u64).sum();
         self.metrics.failed.add(transformed.rejected.len() as u64, failed_bytes);
-        let cuts = self.accumulator.add(transformed, self.context.elapsed_ms());
+        let cuts = self.accumulator.add(routed, self.context.elapsed_ms());
         self.seal_all(cuts).await?;
         if self.context.budget.is_tight() { self.relieve().await } else { Ok(()) }
+    }
+
+    /// Refuses the records for whose partitions there is no room, and makes sure that a replay does so, too: which these
+    /// are depends on what was cut when. Of what was processed before the restart none is refused anew, because it may be
+    /// in a batch that is sealed.
+    async fn refuse_exceeding(&mut self, routed: Routed, originals: &Batch) -> Result<Routed, RunnerError> {
+        if routed.transformed.inputs.start < self.replay_end {
+            return Ok(routed);
+        }
+        let exceeding = self.accumulator.exceeding(&routed);
+        if exceeding.is_empty() {
+            return Ok(routed);
+        }
+        match self.context.journal.exceeding(self.stream, exceeding.clone()).await {
+            Ok(()) => {}
+            Err(AppendError::TooManyExceeding(_)) => {
+                tracing::warn!(stream = %self.definition.name, "too many records are beyond the active partitions: partitions are cut early instead");
+                return Ok(routed);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.history.exceed(&exceeding);
+        self.metrics.exceeding_records.inc_by(exceeding.len());
+        Ok(self.accumulator.route(replay::exceed(routed.transformed, originals, &exceeding)))
     }
 
     /// Gives memory back when the budget runs short and this stream holds more than its share: to files while they have
@@ -558,6 +596,8 @@ impl Runner {
             self.seal_some(some).await?;
         }
         self.share.resize(self.accumulator.bytes());
+        let active = self.accumulator.active_partitions();
+        self.metrics.active_partitions.set(i64::try_from(active).unwrap_or(i64::MAX));
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Parts, Pipeline, Stopped};
+use super::{Partitions, Parts, Pipeline, Stopped};
 use crate::api::Backend;
 use crate::definition::{Definition, OnFailure, Processor, S3Destination, testing};
 use crate::deliver::testing::{Bulk, Memory};
@@ -32,6 +32,7 @@ use crate::telemetry::Telemetry;
 
 const ACCOUNT: &str = "000000000000";
 pub(super) const BUCKET: &str = "bucket";
+const PARTITIONS: Partitions = Partitions { most_active: 500, refuses: true };
 const GRACE: Duration = Duration::from_secs(60);
 
 pub(super) fn definition(buffer_bytes: u64, buffer_seconds: u32) -> Definition {
@@ -109,10 +110,22 @@ fn start_through(
     destination: &Arc<Memory>,
     memory_bytes: usize,
 ) -> Pipeline {
+    Pipeline::start(parts(connector, spool, storage, plugins, telemetry, destination, memory_bytes))
+}
+
+fn parts(
+    connector: Arc<dyn Connector>,
+    spool: Spool,
+    storage: Arc<dyn Storage>,
+    plugins: Arc<PluginHost>,
+    telemetry: Arc<Telemetry>,
+    destination: &Arc<Memory>,
+    memory_bytes: usize,
+) -> Parts {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(Random::from_system()));
     let (journal, recovered) = open(storage, &telemetry);
     let destination = destination.clone();
-    Pipeline::start(Parts {
+    Parts {
         journal,
         recovered,
         plugins,
@@ -121,11 +134,11 @@ fn start_through(
         connector,
         memory_bytes,
         spool,
-        active_partitions: 500,
+        partitions: PARTITIONS,
         clock,
         random,
         telemetry,
-    })
+    }
 }
 
 /// A wait that ends in a failure: far longer than a busy machine needs.

@@ -166,6 +166,11 @@ impl Chain {
         Self { stream: stream.to_owned(), steps: vec![Step::Plugin { plugin, lambda_arn, retries: 0 }], source: None }
     }
 
+    /// True when records are told apart by keys.
+    pub fn partitions(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Partition(_)))
+    }
+
     /// True when records pass unchanged, and nothing is kept beside them.
     pub fn is_identity(&self) -> bool {
         let passes = |step: &Step| match step {

@@ -14,6 +14,14 @@ const STREAM: StreamId = StreamId(7);
 
 const FAILED: Partition = Partition::Error(ErrorOutput::ProcessingFailed);
 
+impl Accumulator {
+    /// Takes all in, whatever room there is.
+    fn feed(&mut self, transformed: Transformed, now_ms: u64) -> Vec<Cut> {
+        let routed = self.route(transformed);
+        self.add(routed, now_ms)
+    }
+}
+
 /// What becomes of one input.
 #[derive(Clone, Debug, PartialEq)]
 enum Fate {
@@ -132,7 +140,7 @@ fn spans(cuts: &[Cut]) -> Vec<(Sequence, Sequence, Sequence)> {
 fn cuts_after_the_input_that_reaches_the_size() {
     let fates = outputs(&[40, 60, 99, 1, 250, 10]);
     let mut accumulator = new(100, 300);
-    let cuts = accumulator.add(transformed(&fates, 0..6), 0);
+    let cuts = accumulator.feed(transformed(&fates, 0..6), 0);
     assert_eq!(spans(&cuts), [(0, 2, 2), (2, 4, 4), (4, 5, 5)]);
     assert_eq!(cuts.iter().map(|cut| cut.content_bytes).collect::<Vec<_>>(), [100, 100, 250]);
     assert_eq!((accumulator.open_from(), accumulator.deadline_ms()), (5, Some(300_000)));
@@ -143,7 +151,7 @@ fn cuts_after_the_input_that_reaches_the_size() {
 #[test]
 fn never_splits_what_one_input_has() {
     let fates = [Fate::Outputs(vec![60, 60, 60]), Fate::Outputs(vec![30, 80, 5])];
-    let cuts = new(100, 300).add(transformed(&fates, 0..2), 0);
+    let cuts = new(100, 300).feed(transformed(&fates, 0..2), 0);
     assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 2)]);
     assert_eq!(cuts.iter().map(|cut| cut.record_count).collect::<Vec<_>>(), [3, 3]);
 }
@@ -152,7 +160,7 @@ fn never_splits_what_one_input_has() {
 fn never_splits_the_rejections_of_one_input() {
     let mut batch = transformed(&[Fate::Rejected(0), Fate::Rejected(0)], 0..2);
     batch.rejected = vec![rejected(0, 60), rejected(0, 60), rejected(0, 60), rejected(1, 200)];
-    let cuts = new(100, 300).add(batch, 0);
+    let cuts = new(100, 300).feed(batch, 0);
     assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 2)]);
     assert_eq!(cuts.iter().map(|cut| cut.record_count).collect::<Vec<_>>(), [3, 1]);
 }
@@ -161,12 +169,12 @@ fn never_splits_the_rejections_of_one_input() {
 fn cuts_by_age_counted_from_the_first_record() {
     let fates = outputs(&[1, 1, 1]);
     let mut accumulator = new(100, 60);
-    assert!(accumulator.add(transformed(&fates, 0..1), 5_000).is_empty());
-    assert!(accumulator.add(transformed(&fates, 1..2), 64_000).is_empty());
+    assert!(accumulator.feed(transformed(&fates, 0..1), 5_000).is_empty());
+    assert!(accumulator.feed(transformed(&fates, 1..2), 64_000).is_empty());
     assert!(accumulator.due(64_999).is_empty());
     assert_eq!(spans(&accumulator.due(65_000)), [(0, 2, 2)]);
     // A late timer: what came meanwhile goes along.
-    accumulator.add(transformed(&fates, 2..3), 70_000);
+    accumulator.feed(transformed(&fates, 2..3), 70_000);
     assert_eq!(accumulator.deadline_ms(), Some(130_000));
     assert!(accumulator.due(0).is_empty());
     assert_eq!(spans(&accumulator.due(u64::MAX)), [(2, 3, 3)]);
@@ -176,9 +184,9 @@ fn cuts_by_age_counted_from_the_first_record() {
 fn an_age_of_zero_cuts_at_once() {
     let fates = [Fate::Outputs(vec![1]), Fate::Rejected(9), Fate::Dropped, Fate::Dropped];
     let mut accumulator = new(100, 0);
-    let cuts = accumulator.add(transformed(&fates, 0..3), 5);
+    let cuts = accumulator.feed(transformed(&fates, 0..3), 5);
     assert_eq!(spans(&cuts), [(0, 1, 1), (1, 2, 3)]);
-    assert!(accumulator.add(transformed(&fates, 3..4), 6).is_empty());
+    assert!(accumulator.feed(transformed(&fates, 3..4), 6).is_empty());
     assert_eq!(accumulator.open_from(), 4);
 }
 
@@ -186,13 +194,13 @@ fn an_age_of_zero_cuts_at_once() {
 fn an_update_keeps_the_timer_of_what_is_buffered() {
     let fates = outputs(&[10, 10, 10, 10]);
     let mut accumulator = new(1000, 300);
-    accumulator.add(transformed(&fates, 0..1), 0);
+    accumulator.feed(transformed(&fates, 0..1), 0);
     accumulator.update(&definition(20, 0));
     assert!(accumulator.due(1).is_empty());
     assert_eq!(accumulator.deadline_ms(), Some(300_000));
     // The new size rules from the next record on, the new age from the next batch on.
-    assert_eq!(spans(&accumulator.add(transformed(&fates, 1..2), 2)), [(0, 2, 2)]);
-    assert_eq!(spans(&accumulator.add(transformed(&fates, 2..3), 3)), [(2, 3, 3)]);
+    assert_eq!(spans(&accumulator.feed(transformed(&fates, 1..2), 2)), [(0, 2, 2)]);
+    assert_eq!(spans(&accumulator.feed(transformed(&fates, 2..3), 3)), [(2, 3, 3)]);
 }
 
 #[test]
@@ -200,7 +208,7 @@ fn memory_pressure_takes_the_largest_buffer() {
     let fates = [Fate::Rejected(10), Fate::Outputs(vec![50]), Fate::Dropped];
     let mut accumulator = new(1000, 300);
     assert!(accumulator.cut_largest().is_none());
-    accumulator.add(transformed(&fates, 0..3), 0);
+    accumulator.feed(transformed(&fates, 0..3), 0);
     assert_eq!(accumulator.oldest_arrived_ms(), Some(arrived_ms(0)));
     let cut = accumulator.cut_largest().unwrap();
     assert_eq!((cut.partition, cut.first, cut.end, cut.open_from), (Partition::Main, 1, 2, 0));
@@ -214,7 +222,7 @@ fn memory_pressure_takes_the_largest_buffer() {
 fn memory_pressure_takes_records_without_bytes_too() {
     let fates = [Fate::Rejected(1), Fate::Outputs(vec![0])];
     let mut accumulator = new(1000, 300);
-    accumulator.add(transformed(&fates, 0..2), 0);
+    accumulator.feed(transformed(&fates, 0..2), 0);
     assert_eq!(accumulator.cut_largest().map(|cut| cut.partition), Some(FAILED));
     let cut = accumulator.cut_largest().unwrap();
     assert_eq!((cut.partition, cut.record_count, cut.content_bytes, cut.open_from), (Partition::Main, 1, 0, 2));
@@ -225,8 +233,8 @@ fn memory_pressure_takes_records_without_bytes_too() {
 fn lost_inputs_leave_no_trace() {
     let fates = outputs(&[1, 2, 3, 4, 5]);
     let mut accumulator = new(1000, 300);
-    accumulator.add(transformed(&fates, 0..2), 0);
-    accumulator.add(transformed(&fates, 4..5), 0);
+    accumulator.feed(transformed(&fates, 0..2), 0);
+    accumulator.feed(transformed(&fates, 4..5), 0);
     let cuts = accumulator.flush();
     assert_eq!(spans(&cuts), [(0, 5, 5)]);
     assert_eq!((cuts[0].record_count, cuts[0].content_bytes), (3, 8));
@@ -237,7 +245,7 @@ fn lost_inputs_leave_no_trace() {
 fn a_flood_of_empty_rejections_is_cut() {
     let fates = vec![Fate::Rejected(0); 300_000];
     let mut accumulator = new(128 << 20, 900);
-    let cuts = accumulator.add(transformed(&fates, 0..fates.len()), 0);
+    let cuts = accumulator.feed(transformed(&fates, 0..fates.len()), 0);
     assert!(!cuts.is_empty());
     assert!(accumulator.bytes() < 17 << 20);
     let count: u64 = cuts.iter().chain(&accumulator.flush()).map(|cut| cut.record_count).sum();
@@ -251,7 +259,7 @@ fn a_rejected_record_does_not_hold_its_request() {
     let mut batch = transformed(&[Fate::Rejected(0)], 0..1);
     batch.rejected[0].data = request.slice(10..20);
     let mut accumulator = new(128 << 20, 900);
-    accumulator.add(batch, 0);
+    accumulator.feed(batch, 0);
     assert!(request.is_unique());
     assert!(accumulator.bytes() < 1000);
 }
@@ -260,8 +268,8 @@ fn a_rejected_record_does_not_hold_its_request() {
 fn inputs_added_twice_count_once() {
     let fates = outputs(&[1, 2, 3, 4]);
     let mut accumulator = new(1000, 300);
-    accumulator.add(transformed(&fates, 0..3), 0);
-    accumulator.add(transformed(&fates, 1..4), 0);
+    accumulator.feed(transformed(&fates, 0..3), 0);
+    accumulator.feed(transformed(&fates, 1..4), 0);
     let cuts = accumulator.flush();
     assert_eq!(content_bytes(&cuts[0].content), expected(&fates, &Partition::Main, 0..4).0);
 }
@@ -304,7 +312,7 @@ fn run(accumulator: &mut Accumulator, fates: &[Fate], actions: &[Action], sealed
         let cuts = match action {
             Action::Add(count) => {
                 let end = (next + count).min(fates.len());
-                let cuts = accumulator.add(transformed(fates, next..end), now_ms);
+                let cuts = accumulator.feed(transformed(fates, next..end), now_ms);
                 next = end;
                 cuts
             }
@@ -402,7 +410,7 @@ proptest! {
         let (mut from, mut cuts) = (0, Vec::new());
         for step in steps {
             let end = (from + step).min(fates.len());
-            cuts.extend(accumulator.add(transformed(&fates, from..end), 0));
+            cuts.extend(accumulator.feed(transformed(&fates, from..end), 0));
             from = end;
         }
         for cut in cuts {
@@ -450,13 +458,13 @@ fn keyed(cut: &Cut) -> &str {
 #[test]
 fn partitions_are_cut_and_replayed_apart() {
     let mut accumulator = Accumulator::new(STREAM, &partitioned(30), &BTreeMap::new(), 0, PARTITIONS);
-    let cuts = accumulator.add(of_countries(0, &["FR", "DE", "FR", "FR", "DE"]), 0);
+    let cuts = accumulator.feed(of_countries(0, &["FR", "DE", "FR", "FR", "DE"]), 0);
     assert_eq!(cuts.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("FR", 0, 4)]);
     // The second record is still open.
     assert_eq!((cuts[0].open_from, accumulator.open_from(), accumulator.active_partitions()), (1, 1, 1));
     let marks = BTreeMap::from([(cuts[0].partition.clone(), cuts[0].end)]);
     let mut replay = Accumulator::new(STREAM, &partitioned(30), &marks, 1, PARTITIONS);
-    let again = replay.add(of_countries(0, &["FR", "DE", "FR", "FR", "DE", "FR", "DE"]), 0);
+    let again = replay.feed(of_countries(0, &["FR", "DE", "FR", "FR", "DE", "FR", "DE"]), 0);
     assert_eq!(again.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("DE", 1, 7)]);
     let rest = replay.flush();
     assert_eq!(rest.iter().map(|cut| (keyed(cut), cut.first, cut.end)).collect::<Vec<_>>(), [("FR", 5, 6)]);
@@ -467,9 +475,9 @@ fn partitions_are_cut_and_replayed_apart() {
 #[test]
 fn partitions_make_room_for_each_other() {
     let mut accumulator = Accumulator::new(STREAM, &partitioned(1_000), &BTreeMap::new(), 0, PARTITIONS);
-    assert!(accumulator.add(of_countries(0, &["A"]), 5).is_empty());
-    assert!(accumulator.add(of_countries(1, &["B", "C"]), 10).is_empty());
-    let cuts = accumulator.add(of_countries(3, &["D", "B"]), 20);
+    assert!(accumulator.feed(of_countries(0, &["A"]), 5).is_empty());
+    assert!(accumulator.feed(of_countries(1, &["B", "C"]), 10).is_empty());
+    let cuts = accumulator.feed(of_countries(3, &["D", "B"]), 20);
     assert_eq!(cuts.iter().map(|cut| (keyed(cut), cut.first, cut.open_from)).collect::<Vec<_>>(), [("A", 0, 1)]);
     assert_eq!(accumulator.active_partitions(), PARTITIONS);
     // What is due is no longer active.
@@ -488,7 +496,7 @@ fn event_time_makes_partitions() {
     let hourly = Definition { partitioning, ..definition(1_000, 60) };
     let mut accumulator = Accumulator::new(STREAM, &hourly, &BTreeMap::new(), 0, PARTITIONS);
     let times = ["2018-08-27T10:30:00Z", "1535364000", "2018-08-26T15:00:00Z", "1535365800000"];
-    assert!(accumulator.add(of_countries(0, &times), 0).is_empty());
+    assert!(accumulator.feed(of_countries(0, &times), 0).is_empty());
     let cuts = accumulator.flush();
     let hour = |cut: &Cut| match &cut.partition {
         Partition::Keyed(values) => values.join(" "),
@@ -499,7 +507,7 @@ fn event_time_makes_partitions() {
     assert_eq!(found, expected);
     let marks = BTreeMap::from([(cuts[1].partition.clone(), 2)]);
     let mut replay = Accumulator::new(STREAM, &hourly, &marks, 0, PARTITIONS);
-    replay.add(of_countries(0, &times), 0);
+    replay.feed(of_countries(0, &times), 0);
     let again: Vec<_> = replay.flush().iter().map(|cut| (hour(cut), cut.first, cut.record_count)).collect();
     assert_eq!(again, [("2018/08/27 00".to_owned(), 2, 1), ("2018/08/27 19".to_owned(), 3, 1)]);
 }
@@ -510,9 +518,9 @@ fn the_largest_buffers_go_to_files_first() {
     let mut accumulator = Accumulator::new(STREAM, &partitioned(1 << 30), &BTreeMap::new(), 0, PARTITIONS);
     let of = |first: u64, country: &str, count: usize| of_countries(first, &vec![country; count]);
     // Capacities grow by doubling from 8 KiB on.
-    accumulator.add(of(0, "A", 10), 0);
-    accumulator.add(of(10, "B", 5_000), 0);
-    accumulator.add(of(5_010, "C", 2_000), 0);
+    accumulator.feed(of(0, "A", 10), 0);
+    accumulator.feed(of(10, "B", 5_000), 0);
+    accumulator.feed(of(5_010, "C", 2_000), 0);
     let named = |spills: &[Spill]| -> Vec<Partition> { spills.iter().map(|spill| spill.partition.clone()).collect() };
     let country = |name: &str| Partition::Keyed(vec![name.to_owned()]);
     let before = accumulator.bytes();
@@ -536,7 +544,7 @@ fn outputs_of_one_input_stay_together_in_each_partition() {
     batch.arrived_ms.truncate(2);
     batch.origins = Origins::Inputs(vec![0, 0, 0, 1]);
     let mut accumulator = Accumulator::new(STREAM, &partitioned(15), &BTreeMap::new(), 0, PARTITIONS);
-    let mut cuts = accumulator.add(batch, 0);
+    let mut cuts = accumulator.feed(batch, 0);
     cuts.extend(accumulator.flush());
     let spans: Vec<_> = cuts.iter().map(|cut| (keyed(cut), cut.first, cut.end, cut.record_count)).collect();
     assert_eq!(spans, [("FR", 0, 1, 2), ("DE", 0, 1, 1), ("FR", 1, 2, 1)]);
@@ -558,8 +566,8 @@ fn rows_keep_their_names() {
     let rowed = Definition { target, ..definition(1_000, 900) };
     let mut accumulator = Accumulator::new(STREAM, &rowed, &BTreeMap::new(), 0, PARTITIONS);
     let fates = [Fate::Outputs(vec![3, 2]), Fate::Dropped, Fate::Outputs(vec![4, 3])];
-    assert!(accumulator.add(transformed(&fates, 0..1), 0).is_empty());
-    let cuts = accumulator.add(transformed(&fates, 1..3), 0);
+    assert!(accumulator.feed(transformed(&fates, 0..1), 0).is_empty());
+    let cuts = accumulator.feed(transformed(&fates, 1..3), 0);
     let Content::Rows(rows) = &cuts[0].content else { panic!("rows") };
     assert_eq!((rows.sequences.as_slice(), rows.ordinals.as_slice()), (&[0, 0, 2, 2][..], &[0, 1, 0, 1][..]));
     assert_eq!(rows.records.record(2), data(2, 0, 4));
@@ -575,7 +583,7 @@ fn the_source_is_kept_apart() {
     let source = Records::new(Bytes::from_static(b"abcdefgh"), vec![4, 8], Vec::new()).unwrap();
     let batch = Transformed { source: Some(source), ..transformed(&[Fate::Dropped, Fate::Outputs(vec![5])], 0..2) };
     let mut accumulator = Accumulator::new(STREAM, &backed_up, &BTreeMap::new(), 0, PARTITIONS);
-    let cuts = accumulator.add(batch, 0);
+    let cuts = accumulator.feed(batch, 0);
     assert_eq!((cuts.len(), &cuts[0].partition, cuts[0].first, cuts[0].end), (1, &Partition::Source, 0, 2));
     assert_eq!(content_bytes(&cuts[0].content), b"abcdefgh");
     assert_eq!((cuts[0].open_from, accumulator.open_from()), (1, 1));
@@ -592,7 +600,7 @@ fn hints_may_be_about_what_is_stored() {
         let accumulator = Accumulator::new(STREAM, definition, &BTreeMap::new(), 0, PARTITIONS);
         let mut accumulator = accumulator.sized_by(sizing(most_bytes));
         let cuts: Vec<_> =
-            (0..40).flat_map(|at| accumulator.add(transformed(&fates, at * 10..at * 10 + 10), 0)).collect();
+            (0..40).flat_map(|at| accumulator.feed(transformed(&fates, at * 10..at * 10 + 10), 0)).collect();
         cuts.iter().map(|cut| (cut.content_bytes, cut.promised_bytes)).collect::<Vec<_>>()
     };
     let plain = cut_at(&definition, u64::MAX);
@@ -605,4 +613,20 @@ fn hints_may_be_about_what_is_stored() {
     // Nobody collects more than memory has room for.
     let bounded = cut_at(&definition, 3 * hint);
     assert!(bounded.iter().all(|&(bytes, _)| (3 * hint..3 * hint + 60_000).contains(&bytes)), "{bounded:?}");
+}
+
+/// What finds no room is told beforehand: of the partitions that a batch brings anew, the first ones have it.
+#[test]
+fn inputs_beyond_the_active_partitions_are_told() {
+    let mut accumulator = Accumulator::new(STREAM, &partitioned(1_000), &BTreeMap::new(), 0, PARTITIONS);
+    let exceeding = |accumulator: &Accumulator, batch| accumulator.exceeding(&accumulator.route(batch));
+    assert!(exceeding(&accumulator, of_countries(0, &["A", "B", "A"])).is_empty());
+    assert!(accumulator.feed(of_countries(0, &["A", "B", "A"]), 5).is_empty());
+    let crowd = || of_countries(3, &["B", "C", "D", "A", "E", "C", "D"]);
+    assert_eq!(exceeding(&accumulator, crowd()), [5, 7, 9].into_iter().collect());
+    // What is due makes room.
+    assert_eq!(accumulator.due(60_005).len(), 2);
+    assert_eq!(exceeding(&accumulator, crowd()), [6, 7].into_iter().collect());
+    let whole = Accumulator::new(STREAM, &definition(1_000, 60), &BTreeMap::new(), 0, 0);
+    assert!(exceeding(&whole, crowd()).is_empty());
 }

@@ -4,12 +4,12 @@ use super::super::error::{AppendError, ReadError};
 use super::super::frame::MAX_BODY_BYTES;
 use super::super::group::Action;
 use super::super::log::Log;
-use super::super::note::{Attempt, Delivered, Failing, Note, Snapshot, Span};
+use super::super::note::{Attempt, Delivered, Exceeding, Failing, Note, Snapshot, Span};
 use super::super::settings::Settings;
 use super::super::sim::SimDisk;
-use super::super::state::{MAX_ATTEMPTS, MAX_OPEN_SEALS};
+use super::super::state::{MAX_ATTEMPTS, MAX_EXCEEDING_BYTES, MAX_OPEN_SEALS};
 use super::support::{SEGMENT, definition, one, open, open_with, records, seal, settings, settle};
-use crate::record::{Course, Epoch, Lines, MOST_RANGES, ObjectId, Replay, Replayed, StreamId};
+use crate::record::{Course, Epoch, Lines, MOST_RANGES, ObjectId, Replay, Replayed, Sequences, StreamId};
 
 fn create(log: &mut Log, name: &str) -> StreamId {
     StreamId(u32::try_from(one(log, Action::Create(Box::new(definition(name, 1)))).unwrap()).unwrap())
@@ -288,6 +288,36 @@ fn the_first_failure_of_a_delivery_is_remembered() {
     assert!(open(&disk).unwrap().1.streams[0].failing.is_empty());
 }
 
+/// Every second one of `count` times 65,536 records, in 8 KiB for each time. 63 are as many as are remembered.
+fn every_second(count: u64) -> Sequences {
+    (0..count << 16).step_by(2).collect()
+}
+
+/// Records beyond the active partitions are remembered until nobody asks, snapshots repeat them, and no more are taken
+/// in than fit.
+#[test]
+fn records_beyond_the_partitions_are_remembered_within_bounds() {
+    let disk = SimDisk::new(1);
+    let settings = Settings { segment_bytes: 4 << 20, capacity_bytes: 64 << 20, ..settings() };
+    let (mut log, _) = open_with(&disk, settings.clone()).unwrap();
+    let stream = StreamId(1);
+    one(&mut log, Action::Create(Box::new(definition("s", 1)))).unwrap();
+    one(&mut log, Action::Append { stream, records: records(&vec![b"a".to_vec(); 9]), arrived_ms: 1 }).unwrap();
+    let exceeding = |records: Sequences| Action::Exceeding(stream, Exceeding { records });
+    one(&mut log, exceeding([1, 4].into_iter().collect())).unwrap();
+    one(&mut log, Action::Snapshot(stream)).unwrap();
+    one(&mut log, exceeding([6].into_iter().collect())).unwrap();
+    assert!(every_second(63).bytes() < MAX_EXCEEDING_BYTES && MAX_EXCEEDING_BYTES < every_second(64).bytes());
+    assert_eq!(one(&mut log, exceeding(every_second(64))), Err(AppendError::TooManyExceeding(stream)));
+    one(&mut log, Action::Checkpoint(stream, 2)).unwrap();
+    drop(log);
+    let (mut log, recovered) = open_with(&disk.restart(), settings).unwrap();
+    assert_eq!(recovered.streams[0].exceeding, [4, 6].into_iter().collect());
+    one(&mut log, Action::Checkpoint(stream, 9)).unwrap();
+    one(&mut log, exceeding(every_second(63))).unwrap();
+    assert_eq!(one(&mut log, exceeding(every_second(63))), Err(AppendError::TooManyExceeding(stream)));
+}
+
 /// What is bounded by number fits the frame that repeats it, all at once, with room for what is bounded by size.
 #[test]
 fn the_largest_snapshot_fits_its_frame() {
@@ -309,6 +339,7 @@ fn the_largest_snapshot_fits_its_frame() {
         attempts: vec![largest; MAX_ATTEMPTS],
         replayed,
         failing: (0..u32::try_from(MAX_OPEN_SEALS).unwrap()).map(|place| (place, 9_999_999_999_999)).collect(),
+        exceeding: every_second(63),
     };
     let bytes = Note::Snapshot(Box::new(snapshot)).encode().len() as u64;
     assert!(bytes > MAX_BODY_BYTES / 2 && bytes + (1 << 20) < MAX_BODY_BYTES, "{bytes}");

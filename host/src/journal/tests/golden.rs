@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::group::Action;
 use super::super::inspect;
-use super::super::note::{Delivered, Failing, Span};
+use super::super::note::{Delivered, Exceeding, Failing, Span};
 use super::super::sim::SimDisk;
 use super::support::{definition, one, open, records, seal, settle};
 use crate::record::{Epoch, Partition, PluginVersion, StreamId};
@@ -86,6 +86,29 @@ fn the_golden_journal_is_read_and_written_bit_for_bit() {
         (read[0].first, read[0].records.record(0), &read[0].arrived_ms[..]),
         (2, &b"aaaaaaaaa"[..], &[9, 9][..])
     );
+}
+
+/// Row D13: records beyond the active partitions, in notes and in a snapshot.
+#[test]
+fn the_golden_refusals_are_read_and_written_bit_for_bit() {
+    let stream = StreamId(1);
+    let exceeding = |records: &[u64]| Exceeding { records: records.iter().copied().collect() };
+    let write = || {
+        let disk = SimDisk::new(1);
+        let (mut log, _) = open(&disk).unwrap();
+        for action in [
+            Action::Create(Box::new(definition("golden", 1))),
+            Action::Append { stream, records: records(&[b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]), arrived_ms: 9 },
+            Action::Exceeding(stream, exceeding(&[0])),
+            Action::Snapshot(stream),
+            Action::Exceeding(stream, exceeding(&[2])),
+        ] {
+            one(&mut log, action).unwrap();
+        }
+        disk
+    };
+    let (_, recovered) = open(&golden("v1-exceeding", write)).unwrap();
+    assert_eq!(recovered.streams[0].exceeding, exceeding(&[0, 2]).records);
 }
 
 /// Row D13: deliveries that failed, in notes and in a snapshot, and one that was delivered after all.

@@ -9,6 +9,7 @@ use crate::definition::OnFailure;
 use crate::deliver::testing::{Bulk, Memory};
 use crate::journal::sim::SimDisk;
 use crate::pipeline::Pipeline;
+use crate::pipeline::history::Decided;
 use crate::pipeline::tests::outages::{documents, keyed};
 use crate::pipeline::tests::{BUCKET, definition, lines, plugins_in, start_beside, through};
 use crate::record::{Epoch, PluginVersion, StreamId};
@@ -39,7 +40,7 @@ impl Rig {
         let stream = journal.create_stream(definition.clone()).await.unwrap();
         journal.append(stream, records, 1).await.unwrap();
         let epoch = Epoch { stream, from: 0, definition_version: 1, plugins: Vec::new() };
-        let history = History::new(vec![definition], vec![epoch], Vec::new());
+        let history = History::new(vec![definition], vec![epoch], Decided::default());
         let gathering = Gathering::new(StreamMetrics::default());
         Self { _folder: folder, pipeline, spool, stream, history, gathering }
     }
