@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// to bear.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(90..))]
     outage_seconds: u64,
-    /// Of the destinations only those whose name contains this.
+    /// Of the destinations, also of those that are away, only those whose name contains this.
     #[arg(long, default_value = "")]
     case: String,
     /// Only these parts: plain, plugin, stages, destinations, partitions, outage, backlog, idle, spread; and crowd, which
@@ -85,7 +85,10 @@ async fn main() {
         }
     }
     if arguments.wants("outage") {
-        table.add("a destination is away at 10,000 records/s", outage::measure(arguments.outage_seconds).await);
+        table.add(
+            "a destination is away at 10,000 records/s",
+            outage::measure(arguments.outage_seconds, &arguments.case).await,
+        );
     }
     if arguments.wants("backlog") {
         table.add("restart with a backlog", fleet::backlog(arguments.backlog_bytes).await);
