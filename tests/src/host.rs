@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::client::{self, Answer, BUCKET, CallError, Client, Credentials};
 use crate::environment::{profile_directory, repository, target_directory, text};
+use crate::own_hosts;
 use crate::process::has_ended;
 use crate::wait::until;
 
@@ -44,6 +45,8 @@ pub struct Setup {
     pub tables: String,
     /// Environment of the process beside the inherited one.
     pub environment: Vec<(String, String)>,
+    /// What the process sees as `/etc/hosts`, instead of the machine's.
+    pub hosts: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -55,6 +58,7 @@ impl Default for Setup {
             top: String::new(),
             tables: TEST_TABLES.to_owned(),
             environment: Vec::new(),
+            hosts: None,
         }
     }
 }
@@ -67,6 +71,7 @@ pub struct Host {
     api: SocketAddr,
     admin: SocketAddr,
     environment: Vec<(String, String)>,
+    hosts: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -93,6 +98,7 @@ impl Host {
             folder,
             data_dir,
             environment: setup.environment,
+            hosts: setup.hosts,
             child: None,
         };
         host.write_config(&setup.s3_endpoint, &setup.top, &setup.tables);
@@ -161,7 +167,10 @@ plaintext = true
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the host is running already");
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log file");
-        let mut command = Command::new(binary());
+        let mut command = match &self.hosts {
+            Some(file) => own_hosts::command(file, binary().as_os_str()),
+            None => Command::new(binary()),
+        };
         command.arg("serve").arg("--config").arg(self.config());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         // Leftovers of the caller's own AWS set-up must not steer a test.

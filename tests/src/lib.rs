@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod load;
 pub mod loop_disk;
 pub mod metrics;
+pub mod own_hosts;
 pub mod page;
 pub mod peers;
 pub mod process;

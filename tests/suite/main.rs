@@ -36,6 +36,7 @@ mod opensearch;
 mod partitions;
 mod plugin_author;
 mod power_cut;
+mod rebinding;
 mod redshift;
 mod s3_peers;
 mod sandbox;

@@ -87,6 +87,11 @@ impl HttpEndpointReceiver {
         format!("https://{NAME}:{}/in?token=a%2Fb", self.address.port())
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Wants this access key, or none, from now on.
     pub fn want_access_key(&self, key: Option<&str>) {
         lock(&self.state).access_key = key.map(str::to_owned);
