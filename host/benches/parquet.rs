@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use hydrant::convert::{Plan, check};
 use hydrant::definition::{
-    Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Serializer, testing,
+    Conversion, Definition, Deserializer, OrcCompression, OrcSettings, ParquetCompression, ParquetSettings,
+    SchemaSource, Serializer, testing,
 };
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Records, Seal, Sealed, StreamId};
@@ -100,18 +101,11 @@ fn records(count: usize) -> Records {
 }
 
 fn parquet(compression: ParquetCompression, has_dictionary: bool) -> Serializer {
-    Serializer::Parquet { block_bytes: 256 << 20, page_bytes: 1 << 20, compression, has_dictionary, is_v2: false }
+    Serializer::Parquet(ParquetSettings { compression, has_dictionary, ..ParquetSettings::default() })
 }
 
 fn orc(compression: OrcCompression) -> Serializer {
-    Serializer::Orc {
-        stripe_bytes: 64 << 20,
-        row_index_stride: 10_000,
-        compression,
-        bloom_filter_columns: Vec::new(),
-        bloom_filter_probability: 0.05,
-        dictionary_threshold: 0.0,
-    }
+    Serializer::Orc(OrcSettings { compression, ..OrcSettings::default() })
 }
 
 fn definition(output: Serializer) -> Definition {

@@ -108,8 +108,8 @@ impl Definition {
     pub fn object_compression(&self) -> Compression {
         match self.conversion.as_ref().map(|conversion| &conversion.output) {
             None => self.s3.compression,
-            Some(Serializer::Parquet { compression: ParquetCompression::Gzip, .. })
-            | Some(Serializer::Orc { compression: OrcCompression::Zlib, .. }) => Compression::Gzip,
+            Some(Serializer::Parquet(ParquetSettings { compression: ParquetCompression::Gzip, .. }))
+            | Some(Serializer::Orc(OrcSettings { compression: OrcCompression::Zlib, .. })) => Compression::Gzip,
             Some(_) => Compression::Snappy,
         }
     }
@@ -501,33 +501,83 @@ pub enum Deserializer {
 #[serde(rename_all = "kebab-case")]
 pub enum Serializer {
     /// `ParquetSerDe`.
-    Parquet {
-        /// `BlockSizeBytes`.
-        block_bytes: u64,
-        /// `PageSizeBytes`.
-        page_bytes: u64,
-        /// `Compression`.
-        compression: ParquetCompression,
-        /// `EnableDictionaryCompression`.
-        has_dictionary: bool,
-        /// `WriterVersion` is `V2`.
-        is_v2: bool,
-    },
+    Parquet(ParquetSettings),
     /// `OrcSerDe`.
-    Orc {
-        /// `StripeSizeBytes`.
-        stripe_bytes: u64,
-        /// `RowIndexStride`.
-        row_index_stride: u64,
-        /// `Compression`.
-        compression: OrcCompression,
-        /// `BloomFilterColumns`.
-        bloom_filter_columns: Vec<String>,
-        /// `BloomFilterFalsePositiveProbability`.
-        bloom_filter_probability: f64,
-        /// `DictionaryKeyThreshold`.
-        dictionary_threshold: f64,
-    },
+    Orc(OrcSettings),
+}
+
+/// `ParquetSerDe`; defaults are those that the service documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ParquetSettings {
+    /// `BlockSizeBytes`.
+    pub block_bytes: u64,
+    /// `PageSizeBytes`.
+    pub page_bytes: u64,
+    /// `Compression`.
+    pub compression: ParquetCompression,
+    /// `EnableDictionaryCompression`.
+    pub has_dictionary: bool,
+    /// `MaxPaddingBytes`.
+    pub most_padding_bytes: u64,
+    /// `WriterVersion` is `V2`.
+    pub is_v2: bool,
+}
+
+impl Default for ParquetSettings {
+    fn default() -> Self {
+        Self {
+            block_bytes: 256 << 20,
+            page_bytes: 1 << 20,
+            compression: ParquetCompression::Snappy,
+            has_dictionary: false,
+            most_padding_bytes: 0,
+            is_v2: false,
+        }
+    }
+}
+
+/// `OrcSerDe`; defaults are those that the service documents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrcSettings {
+    /// `StripeSizeBytes`.
+    pub stripe_bytes: u64,
+    /// `BlockSizeBytes`.
+    pub block_bytes: u64,
+    /// `RowIndexStride`.
+    pub row_index_stride: u64,
+    /// `EnablePadding`.
+    pub is_padded: bool,
+    /// `PaddingTolerance`.
+    pub padding_tolerance: f64,
+    /// `Compression`.
+    pub compression: OrcCompression,
+    /// `BloomFilterColumns`.
+    pub bloom_filter_columns: Vec<String>,
+    /// `BloomFilterFalsePositiveProbability`.
+    pub bloom_filter_probability: f64,
+    /// `DictionaryKeyThreshold`.
+    pub dictionary_threshold: f64,
+    /// `FormatVersion` is `V0_11`.
+    pub is_v0_11: bool,
+}
+
+impl Default for OrcSettings {
+    fn default() -> Self {
+        Self {
+            stripe_bytes: 64 << 20,
+            block_bytes: 256 << 20,
+            row_index_stride: 10_000,
+            is_padded: false,
+            padding_tolerance: 0.05,
+            compression: OrcCompression::Snappy,
+            bloom_filter_columns: Vec::new(),
+            bloom_filter_probability: 0.05,
+            dictionary_threshold: 0.0,
+            is_v0_11: false,
+        }
+    }
 }
 
 /// `ParquetSerDe.Compression`.

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use hydrant::definition::{
-    Conversion, Definition, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Serializer, testing,
+    Conversion, Definition, Deserializer, OrcCompression, OrcSettings, ParquetCompression, ParquetSettings,
+    SchemaSource, Serializer, testing,
 };
 use hydrant::encode::encode;
 use hydrant::record::{Content, Partition, Seal, Sealed, StreamId};
@@ -158,43 +159,82 @@ fn check(files: &[(&str, Serializer)], readers: &[&str]) {
     assert_eq!(seen.len(), files.len() * readers.len(), "every file is read by {readers:?}");
 }
 
-fn parquet(compression: ParquetCompression, has_dictionary: bool, is_v2: bool) -> Serializer {
-    Serializer::Parquet { block_bytes: 64 << 20, page_bytes: 64 << 10, compression, has_dictionary, is_v2 }
+fn parquet(compression: ParquetCompression, has_dictionary: bool, is_v2: bool) -> ParquetSettings {
+    ParquetSettings {
+        block_bytes: 64 << 20,
+        page_bytes: 64 << 10,
+        compression,
+        has_dictionary,
+        is_v2,
+        ..ParquetSettings::default()
+    }
 }
 
-/// Every compression, both versions of the writer, dictionaries or none; and several row groups.
+/// Every compression, both versions of the writer, dictionaries or none; and several row groups, apart and at blocks.
 #[test]
 fn parquet_is_read_by_pyarrow_and_duckdb() {
-    let mut small = parquet(ParquetCompression::Gzip, true, true);
-    if let Serializer::Parquet { block_bytes, .. } = &mut small {
-        // Less than the API lets through.
-        *block_bytes = 100_000;
-    }
+    // Less than the API lets through.
+    let small = ParquetSettings { block_bytes: 100_000, ..parquet(ParquetCompression::Gzip, true, true) };
+    let padded = ParquetSettings { block_bytes: 50_000, most_padding_bytes: 50_000, ..small };
     let files = [
         ("plain.parquet", parquet(ParquetCompression::Uncompressed, false, false)),
         ("snappy.parquet", parquet(ParquetCompression::Snappy, true, false)),
         ("gzip.parquet", parquet(ParquetCompression::Gzip, false, true)),
         ("groups.parquet", small),
+        ("padded.parquet", padded),
     ];
+    let files = files.map(|(name, settings)| (name, Serializer::Parquet(settings)));
+    let length = |at: usize| object(files[at].1.clone()).len();
+    assert!(length(4) > length(3) + 10_000, "padding is there");
     check(&files, &["pyarrow", "duckdb"]);
 }
 
-/// Every compression, and several stripes.
+/// Small row groups and all that an index may hold.
+fn indexed() -> OrcSettings {
+    OrcSettings {
+        row_index_stride: 1_000,
+        bloom_filter_columns: COLUMNS.iter().map(|(name, _)| name.to_uppercase()).collect(),
+        bloom_filter_probability: 0.01,
+        dictionary_threshold: 0.5,
+        ..OrcSettings::default()
+    }
+}
+
+/// Every compression, several stripes, dictionaries and indexes, stripes at blocks, and the older version.
 #[test]
 fn orc_is_read_by_pyarrow() {
-    let orc = |stripe_bytes, compression| Serializer::Orc {
-        stripe_bytes,
-        row_index_stride: 10_000,
-        compression,
-        bloom_filter_columns: Vec::new(),
-        bloom_filter_probability: 0.05,
-        dictionary_threshold: 0.0,
-    };
+    let of = |compression| OrcSettings { compression, ..OrcSettings::default() };
+    let stripes = OrcSettings { stripe_bytes: 100_000, ..indexed() };
     let files = [
-        ("plain.orc", orc(64 << 20, OrcCompression::None)),
-        ("zlib.orc", orc(64 << 20, OrcCompression::Zlib)),
-        ("snappy.orc", orc(64 << 20, OrcCompression::Snappy)),
-        ("stripes.orc", orc(100_000, OrcCompression::Snappy)),
+        ("plain.orc", of(OrcCompression::None)),
+        ("zlib.orc", of(OrcCompression::Zlib)),
+        ("snappy.orc", of(OrcCompression::Snappy)),
+        ("padded.orc", OrcSettings { is_padded: true, padding_tolerance: 1.0, block_bytes: 70_000, ..stripes.clone() }),
+        ("stripes.orc", stripes),
+        ("indexed.orc", indexed()),
+        ("older.orc", OrcSettings { is_v0_11: true, ..of(OrcCompression::Zlib) }),
     ];
-    check(&files, &["pyarrow"]);
+    check(&files.map(|(name, settings)| (name, Serializer::Orc(settings))), &["pyarrow"]);
+}
+
+/// What the reference implementation of the format reads by the index: any row without those before it, and for a value
+/// that is not there, though it lies between the bounds, nothing.
+#[test]
+fn orc_is_entered_by_its_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(python_with_readers());
+    command.arg(repository().join("tests/suite/formats_index.py")).current_dir(folder.path());
+    let each = [("none", OrcCompression::None), ("zlib", OrcCompression::Zlib), ("snappy", OrcCompression::Snappy)];
+    for (name, compression) in each {
+        let stripes = OrcSettings { stripe_bytes: 300_000, dictionary_threshold: 0.0, ..indexed() };
+        for (kind, settings) in [("one", indexed()), ("stripes", stripes)] {
+            let file = format!("{name}-{kind}.orc");
+            let body = object(Serializer::Orc(OrcSettings { compression, ..settings }));
+            std::fs::write(folder.path().join(&file), body).expect("a file");
+            command.arg(file);
+        }
+    }
+    let output = command.output().expect("python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 6);
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::ops::Range;
 
 use super::schema::{Schema, Type};
 
@@ -80,16 +81,31 @@ impl Texts {
         self.ends.push(self.data.len());
     }
 
+    /// The one at `at`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn get(&self, at: usize) -> &[u8] {
+        &self.data[self.start(at)..self.ends[at]]
+    }
+
+    /// Where the one at `at` begins, or would.
+    pub fn start(&self, at: usize) -> usize {
+        if at == 0 { 0 } else { self.ends[at - 1] }
+    }
+
+    /// Bytes of those at `range`.
+    pub fn bytes(&self, range: Range<usize>) -> u64 {
+        (self.start(range.end) - self.start(range.start)) as u64
+    }
+
     /// Every one in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.from(0)
     }
 
     fn from(&self, first: usize) -> impl Iterator<Item = &[u8]> + Clone {
-        (first..self.ends.len()).map(|at| {
-            let start = if at == 0 { 0 } else { self.ends[at - 1] };
-            &self.data[start..self.ends[at]]
-        })
+        (first..self.ends.len()).map(|at| self.get(at))
     }
 }
 

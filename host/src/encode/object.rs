@@ -91,21 +91,11 @@ pub fn encode(sealed: Sealed, definition: &Definition) -> Result<Object, EncodeE
 fn convert(payload: Vec<u8>, conversion: &Conversion) -> Result<(Vec<u8>, Option<&'static str>), EncodeError> {
     let plan = Plan::new(conversion).map_err(EncodeError::Plan)?;
     match &conversion.output {
-        Serializer::Parquet { block_bytes, page_bytes, compression, has_dictionary, is_v2 } => {
-            let settings = parquet::Settings {
-                block_bytes: *block_bytes,
-                page_bytes: *page_bytes,
-                compression: *compression,
-                has_dictionary: *has_dictionary,
-                is_v2: *is_v2,
-            };
-            let content_encoding = (*compression == ParquetCompression::Snappy).then_some("hadoop-snappy");
+        Serializer::Parquet(settings) => {
+            let content_encoding = (settings.compression == ParquetCompression::Snappy).then_some("hadoop-snappy");
             Ok((parquet::file(payload, &plan, settings)?, content_encoding))
         }
-        Serializer::Orc { stripe_bytes, compression, .. } => {
-            let settings = orc::Settings { stripe_bytes: *stripe_bytes, compression: *compression };
-            Ok((orc::file(payload, &plan, settings)?, None))
-        }
+        Serializer::Orc(settings) => Ok((orc::file(payload, &plan, settings)?, None)),
     }
 }
 

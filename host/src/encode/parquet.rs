@@ -21,17 +21,7 @@ use parquet::schema::types::{Type as Node, TypePtr};
 use super::EncodeError;
 use super::levels::{Levels, levels};
 use crate::convert::{Column, Field, Plan, Table, Texts, Type, Values};
-use crate::definition::ParquetCompression;
-
-/// Settings of the serializer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
-    pub(super) block_bytes: u64,
-    pub(super) page_bytes: u64,
-    pub(super) compression: ParquetCompression,
-    pub(super) has_dictionary: bool,
-    pub(super) is_v2: bool,
-}
+use crate::definition::{ParquetCompression, ParquetSettings};
 
 /// Bytes of values in one row group, whatever `BlockSizeBytes` says: the group is in memory before it is written, and
 /// the least that can be asked for is 64 MiB. An object of 128 MiB then has two or three groups.
@@ -44,7 +34,7 @@ const CHUNK: usize = 8_192;
 const CREATED_BY: &str = "hydrant version 1 (build 1)";
 
 /// Writes checked records that lie end to end as one Parquet file.
-pub(super) fn file(payload: Vec<u8>, plan: &Plan, settings: Settings) -> Result<Vec<u8>, EncodeError> {
+pub(super) fn file(payload: Vec<u8>, plan: &Plan, settings: &ParquetSettings) -> Result<Vec<u8>, EncodeError> {
     let properties = Arc::new(properties(settings));
     let schema = root(plan.schema.columns()).map_err(EncodeError::Parquet)?;
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).map_err(EncodeError::Parquet)?;
@@ -54,6 +44,7 @@ pub(super) fn file(payload: Vec<u8>, plan: &Plan, settings: Settings) -> Result<
         let mut table = Table::new(&plan.schema);
         let has_more = rows.fill(&mut table, most).map_err(EncodeError::Unchecked)?;
         if table.row_count > 0 {
+            pad(&mut writer, settings).map_err(EncodeError::Parquet)?;
             group(&mut writer, plan.schema.columns(), table).map_err(EncodeError::Parquet)?;
         }
         if !has_more {
@@ -66,7 +57,18 @@ pub(super) fn file(payload: Vec<u8>, plan: &Plan, settings: Settings) -> Result<
     Ok(body)
 }
 
-fn properties(settings: Settings) -> WriterProperties {
+/// Fills the rest of a block with zeros where that is not more than may be, so that the next row group begins with the
+/// next block.
+fn pad(writer: &mut SerializedFileWriter<Vec<u8>>, settings: &ParquetSettings) -> Result<(), ParquetError> {
+    let block_bytes = settings.block_bytes.max(1);
+    let left = block_bytes - writer.bytes_written() as u64 % block_bytes;
+    if left < block_bytes && left <= settings.most_padding_bytes {
+        writer.write_all(&vec![0; usize::try_from(left).unwrap_or(0)])?;
+    }
+    Ok(())
+}
+
+fn properties(settings: &ParquetSettings) -> WriterProperties {
     let page_bytes = usize::try_from(settings.page_bytes).unwrap_or(usize::MAX);
     WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())

@@ -4,10 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::create::not_offered;
 use super::members::text;
 use crate::api::error::{Fault, invalid_argument};
-use crate::definition::{Conversion, Deserializer, OrcCompression, ParquetCompression, SchemaSource, Serializer};
+use crate::definition::{
+    Conversion, Deserializer, OrcCompression, OrcSettings, ParquetCompression, ParquetSettings, SchemaSource,
+    Serializer,
+};
 
 const BLOCK: &str = "DataFormatConversionConfiguration";
 
@@ -42,7 +44,7 @@ pub(super) fn settle(given: &mut Map<String, Value>) -> Result<Option<Conversion
     let input = the_one(&block["InputFormatConfiguration"]["Deserializer"], "Deserializer")?;
     let output = the_one(&block["OutputFormatConfiguration"]["Serializer"], "Serializer")?;
     let schema = schema(&block["SchemaConfiguration"])?;
-    Ok(Some(Conversion { schema, input: deserializer(input), output: serializer(output)?, resolved: None }))
+    Ok(Some(Conversion { schema, input: deserializer(input), output: serializer(output), resolved: None }))
 }
 
 fn must_not_be_null(member: &str) -> Fault {
@@ -92,38 +94,41 @@ fn deserializer((kind, options): (&str, &Value)) -> Deserializer {
     }
 }
 
-/// Defaults of the serializers are those of their writers (Parquet and ORC) as the service documents them.
-fn serializer((kind, options): (&str, &Value)) -> Result<Serializer, Fault> {
+fn serializer((kind, options): (&str, &Value)) -> Serializer {
     let number = |member: &str, default: u64| options[member].as_u64().unwrap_or(default);
     let share = |member: &str, default: f64| options[member].as_f64().unwrap_or(default);
     let word = |member: &str| options[member].as_str().unwrap_or_default();
     if kind == "ParquetSerDe" {
-        return Ok(Serializer::Parquet {
-            block_bytes: number("BlockSizeBytes", 256 << 20),
-            page_bytes: number("PageSizeBytes", 1 << 20),
+        let default = ParquetSettings::default();
+        return Serializer::Parquet(ParquetSettings {
+            block_bytes: number("BlockSizeBytes", default.block_bytes),
+            page_bytes: number("PageSizeBytes", default.page_bytes),
             compression: match word("Compression") {
                 "UNCOMPRESSED" => ParquetCompression::Uncompressed,
                 "GZIP" => ParquetCompression::Gzip,
                 _ => ParquetCompression::Snappy,
             },
             has_dictionary: options["EnableDictionaryCompression"] == true,
+            most_padding_bytes: number("MaxPaddingBytes", default.most_padding_bytes),
             is_v2: word("WriterVersion") == "V2",
         });
     }
-    if word("FormatVersion") == "V0_11" {
-        return Err(not_offered("OrcSerDe FormatVersion V0_11"));
-    }
-    Ok(Serializer::Orc {
-        stripe_bytes: number("StripeSizeBytes", 64 << 20),
-        row_index_stride: number("RowIndexStride", 10_000),
+    let default = OrcSettings::default();
+    Serializer::Orc(OrcSettings {
+        stripe_bytes: number("StripeSizeBytes", default.stripe_bytes),
+        block_bytes: number("BlockSizeBytes", default.block_bytes),
+        row_index_stride: number("RowIndexStride", default.row_index_stride),
+        is_padded: options["EnablePadding"] == true,
+        padding_tolerance: share("PaddingTolerance", default.padding_tolerance),
         compression: match word("Compression") {
             "NONE" => OrcCompression::None,
             "ZLIB" => OrcCompression::Zlib,
             _ => OrcCompression::Snappy,
         },
         bloom_filter_columns: texts(&options["BloomFilterColumns"]),
-        bloom_filter_probability: share("BloomFilterFalsePositiveProbability", 0.05),
-        dictionary_threshold: share("DictionaryKeyThreshold", 0.0),
+        bloom_filter_probability: share("BloomFilterFalsePositiveProbability", default.bloom_filter_probability),
+        dictionary_threshold: share("DictionaryKeyThreshold", default.dictionary_threshold),
+        is_v0_11: word("FormatVersion") == "V0_11",
     })
 }
 

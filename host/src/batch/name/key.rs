@@ -200,8 +200,8 @@ fn extension<'a>(definition: &'a Definition, partition: &Partition) -> &'a str {
     match (partition, conversion.map(|conversion| &conversion.output), destination.compression) {
         (Partition::Error(_), _, _) => "",
         _ if !destination.file_extension.is_empty() => &destination.file_extension,
-        (_, Some(Serializer::Parquet { .. }), _) => ".parquet",
-        (_, Some(Serializer::Orc { .. }), _) => ".orc",
+        (_, Some(Serializer::Parquet(_)), _) => ".parquet",
+        (_, Some(Serializer::Orc(_)), _) => ".orc",
         (_, _, Compression::Uncompressed) => "",
         (_, _, Compression::Gzip) => ".gz",
         (_, _, Compression::Zip) => ".zip",

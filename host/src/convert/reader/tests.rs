@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::check::{Plan, PlanError, check};
 use super::super::testing::{rows, schema};
 use super::*;
-use crate::definition::{Conversion, ParquetCompression, SchemaSource, Serializer};
+use crate::definition::{Conversion, ParquetSettings, SchemaSource, Serializer};
 use crate::record::Records;
 
 fn open_x() -> Deserializer {
@@ -299,13 +299,7 @@ fn conversion(resolved: Option<Value>) -> Conversion {
             version_id: "LATEST".to_owned(),
         },
         input: open_x(),
-        output: Serializer::Parquet {
-            block_bytes: 256 << 20,
-            page_bytes: 1 << 20,
-            compression: ParquetCompression::Snappy,
-            has_dictionary: true,
-            is_v2: false,
-        },
+        output: Serializer::Parquet(ParquetSettings::default()),
         resolved,
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::*;
-use crate::definition::{Deserializer, S3Destination, SchemaSource, testing};
+use crate::definition::{Deserializer, ParquetSettings, S3Destination, SchemaSource, testing};
 use crate::record::{ErrorOutput, Partition, PluginVersion, Rejected, Seal, StreamId};
 
 const ID: Uuid = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
@@ -352,7 +352,7 @@ fn conversion(output: Serializer) -> Conversion {
 }
 
 fn columns(compression: ParquetCompression) -> Serializer {
-    Serializer::Parquet { block_bytes: 256 << 20, page_bytes: 1 << 20, compression, has_dictionary: true, is_v2: false }
+    Serializer::Parquet(ParquetSettings { compression, has_dictionary: true, ..ParquetSettings::default() })
 }
 
 /// Firehose's members, named and ordered as its documentation has them, then ours.

@@ -19,13 +19,39 @@ thread_local! {
     static SNAPPY: RefCell<snap::raw::Encoder> = RefCell::new(snap::raw::Encoder::new());
 }
 
+/// A stream as it was written: what its places are from its beginning.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) length: usize,
+    /// Where each block begins; none where nothing is compressed.
+    blocks: Option<Vec<usize>>,
+}
+
+impl Written {
+    /// The place of what was byte `at` before: the block's, and that within the block; one number without blocks.
+    pub(super) fn positions(&self, at: usize) -> impl Iterator<Item = u64> + use<> {
+        let (place, within) = match &self.blocks {
+            None => (at, None),
+            // The end has no block.
+            Some(blocks) => match blocks.get(at / BLOCK_BYTES) {
+                Some(&block) => (block, Some(at % BLOCK_BYTES)),
+                None => (self.length, Some(0)),
+            },
+        };
+        std::iter::once(place as u64).chain(within.map(|within| within as u64))
+    }
+}
+
 /// Appends `bytes` as a stream.
-pub(super) fn append(bytes: &[u8], compression: OrcCompression, out: &mut Vec<u8>) {
+pub(super) fn append(bytes: &[u8], compression: OrcCompression, out: &mut Vec<u8>) -> Written {
+    let start = out.len();
     if compression == OrcCompression::None {
         out.extend_from_slice(bytes);
-        return;
+        return Written { length: bytes.len(), blocks: None };
     }
+    let mut blocks = Vec::with_capacity(bytes.len().div_ceil(BLOCK_BYTES));
     for block in bytes.chunks(BLOCK_BYTES) {
+        blocks.push(out.len() - start);
         let compressed = match compression {
             OrcCompression::Snappy => SNAPPY.with_borrow_mut(|encoder| encoder.compress_vec(block).ok()),
             _ => deflate(block),
@@ -35,6 +61,7 @@ pub(super) fn append(bytes: &[u8], compression: OrcCompression, out: &mut Vec<u8
             None => put(block, true, out),
         }
     }
+    Written { length: out.len() - start, blocks: Some(blocks) }
 }
 
 /// Raw deflate, or nothing when it would be longer.

@@ -1,20 +1,14 @@
 //! A file: magic, stripes, footer, postscript.
 //!
-//! Refuses to put stripes on block boundaries: there are no blocks in S3.
+//! Refuses to hold more than one stripe in columns.
 
 use super::chunk::{self, BLOCK_BYTES};
 use super::message::Message;
-use super::stripe;
+use super::statistics::Statistics;
+use super::stripe::{self, Stripe};
 use crate::convert::{Field, Plan, Table, Type};
-use crate::definition::OrcCompression;
+use crate::definition::{OrcCompression, OrcSettings};
 use crate::encode::EncodeError;
-
-/// Settings of the serializer.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::encode) struct Settings {
-    pub(in crate::encode) stripe_bytes: u64,
-    pub(in crate::encode) compression: OrcCompression,
-}
 
 /// Bytes of values in one stripe, whatever `StripeSizeBytes` says: a stripe is in memory before it is written. 64 MiB
 /// is Firehose's default.
@@ -26,83 +20,108 @@ const MAGIC: &[u8] = b"ORC";
 const WRITER_VERSION: u64 = 6;
 
 /// Writes checked records that lie end to end as one ORC file.
-pub(in crate::encode) fn file(payload: Vec<u8>, plan: &Plan, settings: Settings) -> Result<Vec<u8>, EncodeError> {
+pub(in crate::encode) fn file(payload: Vec<u8>, plan: &Plan, settings: &OrcSettings) -> Result<Vec<u8>, EncodeError> {
     let fields = plan.schema.columns();
-    let most = usize::try_from(settings.stripe_bytes.min(MOST_STRIPE_BYTES)).unwrap_or(usize::MAX);
+    let most_bytes = settings.stripe_bytes.min(MOST_STRIPE_BYTES);
+    let most = usize::try_from(most_bytes).unwrap_or(usize::MAX);
     let mut body = MAGIC.to_vec();
-    let mut stripes = Vec::new();
-    let mut totals: Vec<(u64, bool)> = Vec::new();
-    let mut row_count = 0;
+    let mut written = Written::default();
     let mut rows = plan.reader.rows(&payload).map_err(EncodeError::Unchecked)?;
     loop {
         let mut table = Table::new(&plan.schema);
         let has_more = rows.fill(&mut table, most).map_err(EncodeError::Unchecked)?;
         if table.row_count > 0 {
-            let count = table.row_count as u64;
-            let stripe = stripe::write(table, fields, settings.compression);
-            stripes.push(
-                Message::default()
-                    .number(1, body.len() as u64)
-                    .number(2, 0)
-                    .number(3, (stripe.bytes.len() - stripe.footer_bytes) as u64)
-                    .number(4, stripe.footer_bytes as u64)
-                    .number(5, count),
-            );
-            body.extend_from_slice(&stripe.bytes);
-            row_count += count;
-            totals.resize(stripe.counts.len(), (0, false));
-            for (total, (count, has_null)) in totals.iter_mut().zip(stripe.counts) {
-                *total = (total.0 + count, total.1 | has_null);
+            let row_count = table.row_count as u64;
+            let stripe = stripe::write(table, fields, settings);
+            if settings.is_padded {
+                pad(&mut body, settings, most_bytes);
             }
+            written.add(body.len() as u64, row_count, &stripe);
+            body.extend_from_slice(&stripe.bytes);
         }
         if !has_more {
             break;
         }
     }
     drop(payload);
-    tail(&mut body, fields, stripes, &totals, row_count, settings.compression);
+    tail(&mut body, fields, written, settings);
     body.shrink_to_fit();
     Ok(body)
 }
 
-fn tail(
-    body: &mut Vec<u8>,
-    fields: &[Field],
+/// Fills the rest of a block with zeros where it is less than is tolerated for a stripe, so that the stripe begins with the
+/// next one.
+fn pad(body: &mut Vec<u8>, settings: &OrcSettings, stripe_bytes: u64) {
+    let block_bytes = settings.block_bytes.max(1);
+    let left = block_bytes - body.len() as u64 % block_bytes;
+    if left < block_bytes && (left as f64) < settings.padding_tolerance * stripe_bytes as f64 {
+        // Less than a stripe.
+        body.resize(body.len() + usize::try_from(left).unwrap_or(0), 0);
+    }
+}
+
+/// What the end of a file says of its stripes.
+#[derive(Default)]
+struct Written {
     stripes: Vec<Message>,
-    totals: &[(u64, bool)],
+    /// Of each stripe.
+    statistics: Message,
+    /// Of all of them, by column.
+    totals: Vec<Statistics>,
     row_count: u64,
-    compression: OrcCompression,
-) {
+}
+
+impl Written {
+    fn add(&mut self, at: u64, row_count: u64, stripe: &Stripe) {
+        let Stripe { bytes, index_bytes, footer_bytes, statistics } = stripe;
+        self.stripes.push(
+            Message::default()
+                .number(1, at)
+                .number(2, *index_bytes as u64)
+                .number(3, (bytes.len() - index_bytes - footer_bytes) as u64)
+                .number(4, *footer_bytes as u64)
+                .number(5, row_count),
+        );
+        self.row_count += row_count;
+        let columns = statistics.iter().fold(Message::default(), |all, column| all.message(1, column.message()));
+        self.statistics = std::mem::take(&mut self.statistics).message(1, columns);
+        self.totals.resize(statistics.len(), Statistics::default());
+        for (total, column) in self.totals.iter_mut().zip(statistics) {
+            total.add(column.clone());
+        }
+    }
+}
+
+fn tail(body: &mut Vec<u8>, fields: &[Field], written: Written, settings: &OrcSettings) {
     let content_bytes = body.len() - MAGIC.len();
+    let metadata_bytes = chunk::append(&written.statistics.into_bytes(), settings.compression, body).length;
     let mut footer = Message::default().number(1, MAGIC.len() as u64).number(2, content_bytes as u64);
-    for stripe in stripes {
-        footer = footer.bytes(3, &stripe.into_bytes());
+    for stripe in written.stripes {
+        footer = footer.message(3, stripe);
     }
     for kind in types(fields) {
-        footer = footer.bytes(4, &kind.into_bytes());
+        footer = footer.message(4, kind);
     }
-    footer = footer.number(6, row_count);
-    for (count, has_null) in totals {
-        let statistics = Message::default().number(1, *count).number(10, u64::from(*has_null));
-        footer = footer.bytes(7, &statistics.into_bytes());
+    footer = footer.number(6, written.row_count);
+    for total in written.totals {
+        footer = footer.message(7, total.message());
     }
-    // No row has an index.
-    footer = footer.number(8, 0);
-    let before = body.len();
-    chunk::append(&footer.into_bytes(), compression, body);
+    footer = footer.number(8, settings.row_index_stride);
+    let footer_bytes = chunk::append(&footer.into_bytes(), settings.compression, body).length;
     let postscript = Message::default()
-        .number(1, (body.len() - before) as u64)
+        .number(1, footer_bytes as u64)
         .number(
             2,
-            match compression {
+            match settings.compression {
                 OrcCompression::None => 0,
                 OrcCompression::Zlib => 1,
                 OrcCompression::Snappy => 2,
             },
         )
         .number(3, BLOCK_BYTES as u64)
-        .packed(4, [0, 12])
-        .number(5, 0)
+        // Values are written as both versions have them.
+        .packed(4, [0, if settings.is_v0_11 { 11 } else { 12 }])
+        .number(5, metadata_bytes as u64)
         .number(6, WRITER_VERSION)
         .bytes(8000, MAGIC)
         .into_bytes();

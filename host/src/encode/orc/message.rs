@@ -14,11 +14,34 @@ impl Message {
         self
     }
 
+    /// Field `tag` as a number with a sign.
+    pub(super) fn signed(self, tag: u32, value: i64) -> Self {
+        self.number(tag, zigzag(value))
+    }
+
+    /// Field `tag` as a floating number.
+    pub(super) fn double(mut self, tag: u32, value: f64) -> Self {
+        varint(u64::from(tag << 3 | 1), &mut self.0);
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
     /// Field `tag` as bytes, text, or another message.
     pub(super) fn bytes(mut self, tag: u32, bytes: &[u8]) -> Self {
         varint(u64::from(tag << 3 | 2), &mut self.0);
         varint(bytes.len() as u64, &mut self.0);
         self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// Field `tag` as another message.
+    pub(super) fn message(self, tag: u32, message: Self) -> Self {
+        self.bytes(tag, &message.0)
+    }
+
+    /// All fields of this one, then those of the other.
+    pub(super) fn followed_by(mut self, other: Self) -> Self {
+        self.0.extend_from_slice(&other.0);
         self
     }
 
@@ -35,6 +58,11 @@ impl Message {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// Small numbers where they are large ones with a sign: 0, -1, 1, -2, …
+pub(super) fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63).cast_unsigned()
 }
 
 /// Seven bits a byte, least first.

@@ -10,12 +10,13 @@ use super::*;
 use crate::convert::testing::decimal;
 use crate::definition::{Conversion, Deserializer, SchemaSource, Serializer};
 
-const SETTINGS: Settings = Settings {
+const SETTINGS: ParquetSettings = ParquetSettings {
     block_bytes: 256 << 20,
     page_bytes: 1 << 20,
     compression: ParquetCompression::Snappy,
     has_dictionary: true,
     is_v2: false,
+    most_padding_bytes: 0,
 };
 
 const COLUMNS: [(&str, &str); 16] = [
@@ -48,13 +49,7 @@ fn plan(columns: &[(&str, &str)]) -> Plan {
             version_id: "LATEST".to_owned(),
         },
         input: Deserializer::OpenX { case_insensitive: false, dots_to_underscores: false, column_keys: Vec::new() },
-        output: Serializer::Parquet {
-            block_bytes: SETTINGS.block_bytes,
-            page_bytes: SETTINGS.page_bytes,
-            compression: SETTINGS.compression,
-            has_dictionary: SETTINGS.has_dictionary,
-            is_v2: SETTINGS.is_v2,
-        },
+        output: Serializer::Parquet(SETTINGS),
         resolved: Some(json!({"StorageDescriptor": {"Columns": columns}})),
     };
     Plan::new(&conversion).unwrap()
@@ -181,20 +176,21 @@ fn object(fields: &[Field]) -> BoxedStrategy<(Value, Value)> {
         .boxed()
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+fn settings() -> impl Strategy<Value = ParquetSettings> {
     let compression = prop_oneof![
         Just(ParquetCompression::Uncompressed),
         Just(ParquetCompression::Gzip),
         Just(ParquetCompression::Snappy)
     ];
     // Far below what the API lets through, so that there are several groups and pages.
-    (compression, any::<bool>(), any::<bool>(), 200_u64..4_000, 64_u64..1_000).prop_map(
-        |(compression, has_dictionary, is_v2, block_bytes, page_bytes)| Settings {
+    (compression, any::<bool>(), any::<bool>(), 200_u64..4_000, 64_u64..1_000, 0_u64..2_000).prop_map(
+        |(compression, has_dictionary, is_v2, block_bytes, page_bytes, most_padding_bytes)| ParquetSettings {
             block_bytes,
             page_bytes,
             compression,
             has_dictionary,
             is_v2,
+            most_padding_bytes,
         },
     )
 }
@@ -210,7 +206,7 @@ proptest! {
         let plan = plan(&COLUMNS);
         let (records, expected): (Vec<Value>, Vec<Value>) = pairs.into_iter().unzip();
         let payload: String = records.iter().map(Value::to_string).collect();
-        let reader = opened(file(payload.into_bytes(), &plan, settings).unwrap());
+        let reader = opened(file(payload.into_bytes(), &plan, &settings).unwrap());
         prop_assert_eq!(rows_of(&reader), expected);
     }
 }
@@ -220,30 +216,34 @@ fn settings_rule_what_is_written() {
     let plan = plan(&[("a", "string"), ("b", "bigint")]);
     let payload =
         || (0..20_000).flat_map(|at| format!("{{\"a\":\"v{}\",\"b\":{at}}}", at % 10).into_bytes()).collect::<Vec<_>>();
-    let written = |settings| opened(file(payload(), &plan, settings).unwrap());
+    let written = |settings| opened(file(payload(), &plan, &settings).unwrap());
     let column = |reader: &SerializedFileReader<Bytes>| reader.metadata().row_group(0).column(0).clone();
     for (compression, expected) in [
         (ParquetCompression::Uncompressed, Compression::UNCOMPRESSED),
         (ParquetCompression::Gzip, Compression::GZIP(parquet::basic::GzipLevel::default())),
         (ParquetCompression::Snappy, Compression::SNAPPY),
     ] {
-        assert_eq!(column(&written(Settings { compression, ..SETTINGS })).compression(), expected);
+        assert_eq!(column(&written(ParquetSettings { compression, ..SETTINGS })).compression(), expected);
     }
     let has_dictionary = |settings| column(&written(settings)).dictionary_page_offset().is_some();
     assert!(has_dictionary(SETTINGS));
-    assert!(!has_dictionary(Settings { has_dictionary: false, ..SETTINGS }));
+    assert!(!has_dictionary(ParquetSettings { has_dictionary: false, ..SETTINGS }));
     assert_eq!(written(SETTINGS).metadata().file_metadata().version(), 1);
-    let v2 = written(Settings { is_v2: true, has_dictionary: false, ..SETTINGS });
+    let v2 = written(ParquetSettings { is_v2: true, has_dictionary: false, ..SETTINGS });
     assert_eq!(v2.metadata().file_metadata().version(), 2);
     assert!(column(&v2).encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY));
     assert_eq!(v2.metadata().file_metadata().created_by(), Some(CREATED_BY));
-    let groups = |block_bytes| written(Settings { block_bytes, ..SETTINGS }).num_row_groups();
+    let groups = |block_bytes| written(ParquetSettings { block_bytes, ..SETTINGS }).num_row_groups();
     assert_eq!(groups(SETTINGS.block_bytes), 1);
     assert!(groups(100_000) > 3);
     let size = |page_bytes| {
-        let settings =
-            Settings { page_bytes, has_dictionary: false, compression: ParquetCompression::Uncompressed, ..SETTINGS };
-        file(payload(), &plan, settings).unwrap().len()
+        let settings = ParquetSettings {
+            page_bytes,
+            has_dictionary: false,
+            compression: ParquetCompression::Uncompressed,
+            ..SETTINGS
+        };
+        file(payload(), &plan, &settings).unwrap().len()
     };
     assert!(size(1_000) > size(1 << 20), "more pages have more headers");
 }
@@ -254,13 +254,13 @@ fn a_row_group_is_bounded_whatever_is_asked_for() {
     let plan = plan(&[("a", "string")]);
     let record = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
     let count = usize::try_from(MOST_GROUP_BYTES >> 20).unwrap() + 2;
-    let reader = opened(file(record.repeat(count).into_bytes(), &plan, SETTINGS).unwrap());
+    let reader = opened(file(record.repeat(count).into_bytes(), &plan, &SETTINGS).unwrap());
     assert_eq!(reader.num_row_groups(), 2);
 }
 
 #[test]
 fn a_batch_without_a_row_is_a_file_without_a_group() {
-    let reader = opened(file(Vec::new(), &plan(&COLUMNS), SETTINGS).unwrap());
+    let reader = opened(file(Vec::new(), &plan(&COLUMNS), &SETTINGS).unwrap());
     assert_eq!(reader.num_row_groups(), 0);
     assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
 }
@@ -292,9 +292,9 @@ fn the_same_batch_gives_the_same_bytes() {
     let plan = plan(&COLUMNS);
     let payload: String =
         (0..5_000).map(|at| format!(r#"{{"text":"{}","map":{{"k{at}":{{"1":2}}}},"int":{at}}}"#, at % 77)).collect();
-    let first = file(payload.clone().into_bytes(), &plan, SETTINGS).unwrap();
+    let first = file(payload.clone().into_bytes(), &plan, &SETTINGS).unwrap();
     let elsewhere = std::thread::scope(|scope| {
-        scope.spawn(|| file(payload.into_bytes(), &plan, SETTINGS).unwrap()).join().unwrap()
+        scope.spawn(|| file(payload.into_bytes(), &plan, &SETTINGS).unwrap()).join().unwrap()
     });
     assert!(first == elsewhere);
     assert_eq!(first.capacity(), first.len());

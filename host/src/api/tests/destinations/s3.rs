@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::{BUCKET, LAMBDA, ROLE};
 use super::{Kind, over};
 use crate::definition::{
-    Compression, Conversion, Deserializer, KeySource, OrcCompression, ParquetCompression, PartitionKey, SchemaSource,
-    Serializer,
+    Compression, Conversion, Deserializer, KeySource, OrcCompression, OrcSettings, ParquetCompression, ParquetSettings,
+    PartitionKey, SchemaSource, Serializer,
 };
 
 fn parameter(name: &str, value: &str) -> Value {
@@ -210,8 +210,6 @@ async fn conversions_are_checked_in_the_order_of_the_service() {
     step(&block, "SchemaConfiguration.TableName must not be null or empty").await;
     block["SchemaConfiguration"]["TableName"] = json!("t");
     Kind::s3().made(json!({"DataFormatConversionConfiguration": block})).await;
-    block["OutputFormatConfiguration"] = json!({"Serializer": {"OrcSerDe": {"FormatVersion": "V0_11"}}});
-    step(&block, "OrcSerDe FormatVersion V0_11 is not offered by this host.").await;
 }
 
 #[tokio::test]
@@ -228,13 +226,14 @@ async fn a_conversion_has_the_defaults_of_its_formats() {
         version_id: "LATEST".to_owned(),
     };
     let input = Deserializer::OpenX { case_insensitive: true, dots_to_underscores: false, column_keys: Vec::new() };
-    let output = Serializer::Parquet {
+    let output = Serializer::Parquet(ParquetSettings {
         block_bytes: 256 << 20,
         page_bytes: 1 << 20,
         compression: ParquetCompression::Snappy,
         has_dictionary: false,
+        most_padding_bytes: 0,
         is_v2: false,
-    };
+    });
     assert_eq!(made.definition().conversion, Some(Conversion { schema, input, output, resolved: None }));
     // An update merges into the block and its schema; the formats go over whole.
     let orc = json!({"OrcSerDe": {"Compression": "ZLIB", "BloomFilterColumns": ["a"]}});
@@ -254,14 +253,18 @@ async fn a_conversion_has_the_defaults_of_its_formats() {
     };
     assert_eq!(now.schema, schema);
     assert_eq!(now.input, Deserializer::Hive { timestamp_formats: vec!["millis".to_owned()] });
-    let output = Serializer::Orc {
+    let output = Serializer::Orc(OrcSettings {
         stripe_bytes: 64 << 20,
+        block_bytes: 256 << 20,
         row_index_stride: 10_000,
+        is_padded: false,
+        padding_tolerance: 0.05,
         compression: OrcCompression::Zlib,
         bloom_filter_columns: vec!["a".to_owned()],
         bloom_filter_probability: 0.05,
         dictionary_threshold: 0.0,
-    };
+        is_v0_11: false,
+    });
     assert_eq!(now.output, output);
     made.refuses(
         json!({"CompressionFormat": "ZSTD"}),
@@ -308,27 +311,33 @@ async fn options_of_the_formats_are_read() {
     let column_keys = vec![("ts".to_owned(), "timestamp".to_owned())];
     assert_eq!(made.input, Deserializer::OpenX { case_insensitive: false, dots_to_underscores: true, column_keys });
     let compression = ParquetCompression::Gzip;
-    let expected = Serializer::Parquet {
+    let expected = Serializer::Parquet(ParquetSettings {
         block_bytes: 64 << 20,
         page_bytes: 64 << 10,
         compression,
         has_dictionary: true,
+        most_padding_bytes: 1,
         is_v2: true,
-    };
+    });
     assert_eq!(made.output, expected);
     let hive = json!({"HiveJsonSerDe": {}});
     let orc = json!({"OrcSerDe": {"StripeSizeBytes": 8388608, "RowIndexStride": 1000, "Compression": "NONE",
+        "BlockSizeBytes": 67108864, "EnablePadding": true, "PaddingTolerance": 0.25, "FormatVersion": "V0_11",
         "BloomFilterColumns": ["a", "b"], "BloomFilterFalsePositiveProbability": 0.5, "DictionaryKeyThreshold": 1}});
     let made = Kind::s3().made(with(hive, orc)).await.definition().conversion.clone().unwrap();
     assert_eq!(made.input, Deserializer::Hive { timestamp_formats: Vec::new() });
-    let expected = Serializer::Orc {
+    let expected = Serializer::Orc(OrcSettings {
         stripe_bytes: 8 << 20,
+        block_bytes: 64 << 20,
         row_index_stride: 1000,
+        is_padded: true,
+        padding_tolerance: 0.25,
         compression: OrcCompression::None,
         bloom_filter_columns: vec!["a".to_owned(), "b".to_owned()],
         bloom_filter_probability: 0.5,
         dictionary_threshold: 1.0,
-    };
+        is_v0_11: true,
+    });
     assert_eq!(made.output, expected);
 }
 

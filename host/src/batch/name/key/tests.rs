@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::definition::{
-    Conversion, Deserializer, KeySource, OrcCompression, ParquetCompression, SchemaSource, testing,
-};
+use crate::definition::{Conversion, Deserializer, KeySource, OrcSettings, ParquetSettings, SchemaSource, testing};
 use crate::record::ErrorOutput::ProcessingFailed;
 
 /// 27 August 2018 10:30:00 UTC, the instant of the reference's worked examples.
@@ -169,21 +167,8 @@ fn extensions_follow_the_compression_unless_one_is_set() {
 
 #[test]
 fn objects_in_columns_have_their_formats_extension() {
-    let output = Serializer::Parquet {
-        block_bytes: 256 << 20,
-        page_bytes: 1 << 20,
-        compression: ParquetCompression::Snappy,
-        has_dictionary: true,
-        is_v2: false,
-    };
-    let orc = Serializer::Orc {
-        stripe_bytes: 64 << 20,
-        row_index_stride: 10_000,
-        compression: OrcCompression::Zlib,
-        bloom_filter_columns: Vec::new(),
-        bloom_filter_probability: 0.05,
-        dictionary_threshold: 0.0,
-    };
+    let output = Serializer::Parquet(ParquetSettings::default());
+    let orc = Serializer::Orc(OrcSettings::default());
     for (output, file_extension, expected) in
         [(output.clone(), "", ".parquet"), (orc, "", ".orc"), (output, ".pq", ".pq")]
     {
