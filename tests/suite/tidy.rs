@@ -45,6 +45,27 @@ fn no_stage_imports_another() {
     );
 }
 
+/// Whoever looks for a promise's tests finds some: each filter of the table begins with a module of the suite, and what it
+/// names in there is a test or a module.
+#[test]
+fn filters_of_the_table_of_promises_name_tests() {
+    let page = fs::read_to_string(repository().join("CONTRIBUTING.md")).expect("a page");
+    let table = page.split_once("### Where a promise is tested").expect("the table").1;
+    let rows = table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let filters: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    assert!(filters.len() > 30, "{filters:?}");
+    let wrong = filters.into_iter().filter(|filter| {
+        let (module, rest) = filter.split_once("::").unwrap_or((filter, ""));
+        let folder = repository().join("tests/suite").join(module);
+        let text = fs::read_to_string(folder.with_extension("rs")).unwrap_or_default();
+        let is_module = folder.is_dir() || !text.is_empty();
+        let is_named =
+            rest.is_empty() || folder.join(format!("{rest}.rs")).exists() || text.contains(&format!("fn {rest}("));
+        !(is_module && is_named)
+    });
+    none(wrong.map(str::to_owned).collect(), "a filter of CONTRIBUTING.md must name a module or test of tests/suite");
+}
+
 /// Names after `crate::`, also inside braces: `use crate::{record::X, runtime}` names two.
 fn modules_named(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
