@@ -29,6 +29,9 @@ pub enum Processing {
     Plugin,
     /// Something that reads JSON: what is none fails, the rest comes out byte for byte.
     Parsed,
+    /// The same in more partitions than may be filled at once: what has no room is refused, and which that is nobody can say
+    /// beforehand.
+    Crowded,
     /// An index that wants numbers: what is no JSON and what has a word for an amount fails.
     Indexed,
 }
@@ -38,13 +41,13 @@ impl Processing {
     fn fate(self, fate: Fate) -> Fate {
         match (self, fate) {
             (Self::Plugin, fate) => fate,
-            (Self::Parsed | Self::Indexed, Fate::Fail) | (Self::Indexed, Fate::Drop) => Fate::Fail,
-            (Self::None | Self::Parsed | Self::Indexed, _) => Fate::Deliver,
+            (Self::Parsed | Self::Crowded | Self::Indexed, Fate::Fail) | (Self::Indexed, Fate::Drop) => Fate::Fail,
+            (Self::None | Self::Parsed | Self::Crowded | Self::Indexed, _) => Fate::Deliver,
         }
     }
 
     fn keeps_bytes(self) -> bool {
-        matches!(self, Self::None | Self::Parsed)
+        matches!(self, Self::None | Self::Parsed | Self::Crowded)
     }
 }
 
@@ -71,6 +74,8 @@ pub struct Report {
     pub delivered: u64,
     /// Records in the error output.
     pub failed: u64,
+    /// Records in the error output for want of room for their partitions.
+    pub refused: u64,
     /// Acknowledged records that asked to be dropped.
     pub dropped: u64,
     /// Records without an answer that were delivered nevertheless.
@@ -146,6 +151,8 @@ pub struct Checker<'a> {
 enum Place {
     Destination,
     ErrorOutput,
+    /// In the error output for want of room for its partition.
+    Refused,
 }
 
 /// Stream, lane and partition: where order is kept.
@@ -190,7 +197,10 @@ impl<'a> Checker<'a> {
             let object = &object;
             if object.key.contains("-failed/") {
                 self.report.error_objects += 1;
-                self.read_envelopes(object);
+                self.read_envelopes(object, Place::ErrorOutput);
+            } else if object.key.contains("activePartitionExceeded/") {
+                self.report.error_objects += 1;
+                self.read_envelopes(object, Place::Refused);
             } else {
                 self.report.objects += 1;
                 self.read_records(object);
@@ -229,7 +239,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn read_envelopes(&mut self, object: &Delivered) {
+    fn read_envelopes(&mut self, object: &Delivered, place: Place) {
         for line in object.body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             let envelope: Value = serde_json::from_slice(line).unwrap_or_default();
             let raw = envelope.get("rawData").and_then(Value::as_str).unwrap_or_default();
@@ -246,7 +256,7 @@ impl<'a> Checker<'a> {
             if raw != record(&id) {
                 self.violations.push(format!("altered: {id} in the error output {}", object.key));
             }
-            self.see(&id, Place::ErrorOutput, &object.key);
+            self.see(&id, place, &object.key);
         }
     }
 
@@ -281,6 +291,7 @@ impl<'a> Checker<'a> {
         match place {
             Place::Destination => self.report.delivered += 1,
             Place::ErrorOutput => self.report.failed += 1,
+            Place::Refused => self.report.refused += 1,
         }
         let at = usize::try_from(id.number).unwrap_or(usize::MAX);
         let slot = self.seen.get_mut(&(id.stream.clone(), id.lane)).and_then(|lane| lane.get_mut(at));
@@ -334,6 +345,11 @@ impl<'a> Checker<'a> {
                 if fate == Fate::Drop && place.is_none() && state == State::Acked {
                     self.report.dropped += 1;
                 }
+                // Where there may be no room, being refused is as good as being delivered.
+                let place = place.map(|place| match place {
+                    Place::Refused if kind == Processing::Crowded => Place::Destination,
+                    other => other,
+                });
                 if let Some(wrong) = judge(fate, state, place) {
                     self.violations.push(format!("{wrong}: {stream}/{lane}/{number}"));
                 }
@@ -347,8 +363,8 @@ fn judge(fate: Fate, state: State, place: Option<Place>) -> Option<&'static str>
     match (fate, state, place) {
         (_, State::Refused, Some(_)) => Some("refused and delivered nevertheless"),
         (Fate::Drop, _, Some(_)) => Some("delivered although the plugin was to drop it"),
-        (Fate::Deliver, _, Some(Place::ErrorOutput)) => Some("in the error output without cause"),
-        (Fate::Fail, _, Some(Place::Destination)) => Some("delivered although it is broken"),
+        (Fate::Deliver, _, Some(Place::ErrorOutput | Place::Refused)) => Some("in the error output without cause"),
+        (Fate::Fail, _, Some(Place::Destination | Place::Refused)) => Some("delivered although it is broken"),
         (Fate::Deliver | Fate::Fail, State::Acked, None) => Some("acknowledged and lost"),
         _ => None,
     }

@@ -39,6 +39,8 @@ const CLUSTER: &str = "shop.abc123.eu-west-1.redshift.example.com";
 /// Records in a row of a lane that share a group, and groups of a lane.
 const RUN: u64 = 8;
 const GROUPS: u64 = 40;
+/// Partitions that are filled at once: a quarter of one stream's must wait, all of the other's have room.
+const ACTIVE: u64 = 30;
 /// No destination is given up in a test's time.
 const RETRY_SECONDS: u32 = 7_200;
 
@@ -136,9 +138,11 @@ impl Rig {
 }
 
 fn tables() -> String {
-    // As little memory as may be, so that partitions go to the spool; a COPY that failed is tried again soon.
+    // As little memory as may be, so that partitions go to the spool, and not all of them at once; a COPY that failed is
+    // tried again soon.
     TEST_TABLES.to_owned()
         + "[memory]\nbudget_bytes = 8_388_608\n\n[redshift]\nretry_seconds = 1\n\n"
+        + &format!("[partitions]\nactive_count = {ACTIVE}\n\n")
         + &format!("[plugins.settings.{KEYING_PLUGIN}]\nmode = \"edit\"\n")
 }
 
