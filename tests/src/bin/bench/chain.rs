@@ -19,6 +19,8 @@ use crate::Arguments;
 use crate::store::Store;
 use crate::table::{Row, mib, row, thousands};
 
+/// An outage of an hour is the longest load; this only bounds a generator that hangs.
+const LOAD_LIMIT: Duration = Duration::from_secs(2 * 3_600);
 /// A drain of W1 takes seconds; this only bounds a host that hangs.
 const DRAIN_LIMIT: Duration = Duration::from_secs(600);
 /// The host may take its time, as nobody else waits for it.
@@ -101,7 +103,7 @@ pub(crate) async fn load(host: &Host, arguments: &[String]) -> (Summary, u64) {
     command.args(["--json", "--address", &host.client().address().to_string()]).args(arguments);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("the load generator can be started");
     let mut peak = 0;
-    let ended = until("the load's end", Duration::from_secs(3_600), async || {
+    let ended = until("the load's end", LOAD_LIMIT, async || {
         peak = peak.max(process::peak_resident_bytes(host.pid()).unwrap_or_default());
         child.try_wait().expect("an own child").map(|_| ())
     });
