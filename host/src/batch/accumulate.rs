@@ -284,8 +284,8 @@ impl Accumulator {
         }
     }
 
-    /// A partition that is not being filled takes the place of the one that is due first, when there are as many as may be:
-    /// its object becomes smaller, and no record is refused for want of a place.
+    /// A partition that is not being filled takes the place of the one that is due first, when there are as many as may be
+    /// and its records were not refused for it: the other's object becomes smaller.
     fn make_room(&mut self, partition: &Partition, cuts: &mut Vec<Cut>) {
         if self.is_active(partition) || self.active_partitions() < self.rules.active_partitions {
             return;

@@ -37,7 +37,9 @@ pub(in crate::encode) fn file(payload: Vec<u8>, plan: &Plan, settings: &OrcSetti
                 pad(&mut body, settings, most_bytes);
             }
             written.add(body.len() as u64, row_count, &stripe);
-            body.extend_from_slice(&stripe.bytes);
+            for part in [stripe.index, stripe.data, stripe.footer] {
+                body.extend_from_slice(&part);
+            }
         }
         if !has_more {
             break;
@@ -73,13 +75,13 @@ struct Written {
 
 impl Written {
     fn add(&mut self, at: u64, row_count: u64, stripe: &Stripe) {
-        let Stripe { bytes, index_bytes, footer_bytes, statistics } = stripe;
+        let Stripe { index, data, footer, statistics } = stripe;
         self.stripes.push(
             Message::default()
                 .number(1, at)
-                .number(2, *index_bytes as u64)
-                .number(3, (bytes.len() - index_bytes - footer_bytes) as u64)
-                .number(4, *footer_bytes as u64)
+                .number(2, index.len() as u64)
+                .number(3, data.len() as u64)
+                .number(4, footer.len() as u64)
                 .number(5, row_count),
         );
         self.row_count += row_count;

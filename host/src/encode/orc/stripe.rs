@@ -27,12 +27,12 @@ enum Stream {
 
 /// A stripe without its place in the file.
 pub(super) struct Stripe {
-    /// Indexes, streams, footer.
-    pub(super) bytes: Vec<u8>,
-    /// Length of the indexes in it.
-    pub(super) index_bytes: usize,
-    /// Length of the footer in it.
-    pub(super) footer_bytes: usize,
+    /// Indexes of all columns.
+    pub(super) index: Vec<u8>,
+    /// Streams of all columns.
+    pub(super) data: Vec<u8>,
+    /// Where they are.
+    pub(super) footer: Vec<u8>,
     /// For each column, the root first.
     pub(super) statistics: Vec<Statistics>,
 }
@@ -61,14 +61,10 @@ pub(super) fn write(table: Table, fields: &[Field], settings: &OrcSettings) -> S
     for column in &columns {
         footer = footer.message(2, column.encoding.clone());
     }
-    let footer = footer.bytes(3, b"UTC").into_bytes();
-    let index_bytes = index.bytes.len();
-    let mut bytes = index.bytes;
-    bytes.extend_from_slice(&data.bytes);
-    drop(data.bytes);
-    let footer_bytes = chunk::append(&footer, settings.compression, &mut bytes).length;
+    let mut compressed = Vec::new();
+    chunk::append(&footer.bytes(3, b"UTC").into_bytes(), settings.compression, &mut compressed);
     let statistics = columns.into_iter().map(|column| column.statistics).collect();
-    Stripe { bytes, index_bytes, footer_bytes, statistics }
+    Stripe { index: index.bytes, data: data.bytes, footer: compressed, statistics }
 }
 
 /// Streams, end to end, and what the footer says of them.
