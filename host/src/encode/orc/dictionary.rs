@@ -19,23 +19,22 @@ pub(super) fn of(texts: &Texts, threshold: f64) -> Option<Dictionary> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
     let most = (texts.ends.len() as f64 * threshold.clamp(0.0, 1.0)) as usize;
     let mut places: HashMap<&[u8], usize> = HashMap::new();
-    let mut found = Vec::with_capacity(if most == 0 { 0 } else { texts.ends.len() });
     for text in texts.iter() {
-        let next = places.len();
-        found.push(*places.entry(text).or_insert(next));
+        places.entry(text).or_default();
         if places.len() > most {
             return None;
         }
     }
-    let mut sorted: Vec<(&[u8], usize)> = places.into_iter().collect();
+    let mut sorted: Vec<&[u8]> = places.keys().copied().collect();
     sorted.sort_unstable();
     let mut entries = Texts::default();
-    let mut number_of = vec![0; sorted.len()];
-    for (number, (text, place)) in (0..).zip(sorted) {
+    for text in sorted {
+        places.insert(text, entries.ends.len());
         entries.push(text);
-        number_of[place] = number;
     }
-    let numbers = found.into_iter().map(|place| number_of[place]).collect();
+    // There are fewer than bytes in a batch.
+    let number = |text: &[u8]| places.get(text).map_or(0, |&place| i64::try_from(place).unwrap_or(i64::MAX));
+    let numbers = texts.iter().map(number).collect();
     Some(Dictionary { entries, numbers })
 }
 
