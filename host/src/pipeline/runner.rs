@@ -167,6 +167,8 @@ pub(crate) struct Runner {
     guard: Guard,
     /// Arrival of the oldest record that is held because nothing came through its plugin, milliseconds since 1970.
     held_ms: Option<u64>,
+    /// No more records can be remembered as refused for want of a partition.
+    cuts_early: bool,
     in_flight: FuturesOrdered<BoxFuture<'static, Result<Processed, RunnerError>>>,
     outlets: Arc<Outlets>,
     deliveries: JoinSet<(Arc<Seal>, Ended)>,
@@ -218,6 +220,7 @@ impl Runner {
             sealing: Arc::clone(&definition),
             guard,
             held_ms: None,
+            cuts_early: false,
             in_flight: FuturesOrdered::new(),
             outlets: Arc::new(Outlets::new(&context, state.id, signals.definition.clone(), &metrics)),
             deliveries: JoinSet::new(),
@@ -540,9 +543,12 @@ impl Runner {
             return Ok(routed);
         }
         match self.context.journal.exceeding(self.stream, exceeding.clone()).await {
-            Ok(()) => {}
+            Ok(()) => self.cuts_early = false,
             Err(AppendError::TooManyExceeding(_)) => {
-                tracing::warn!(stream = %self.definition.name, "too many records are beyond the active partitions: partitions are cut early instead");
+                // Said once, not per batch.
+                if !std::mem::replace(&mut self.cuts_early, true) {
+                    tracing::warn!(stream = %self.definition.name, "too many records are beyond the active partitions: partitions are cut early instead");
+                }
                 return Ok(routed);
             }
             Err(error) => return Err(error.into()),

@@ -5,6 +5,7 @@ mod canaries;
 mod dead_letters;
 mod objects;
 pub(super) mod outages;
+mod partitions;
 mod power_cuts;
 mod processors;
 mod replays;
