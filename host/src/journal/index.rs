@@ -96,6 +96,19 @@ impl Entries {
         is_free
     }
 
+    /// Puts `copy` in the place of the entry that has just its records, when `gives_way` says so.
+    pub(super) fn replace(&mut self, copy: Entry, gives_way: impl FnOnce(&Entry) -> bool) -> bool {
+        let at = self.0.partition_point(|entry| entry.end <= copy.first);
+        let same = self.0.get_mut(at).filter(|entry| (entry.first, entry.end) == (copy.first, copy.end));
+        match same.filter(|entry| gives_way(entry)) {
+            Some(entry) => {
+                *entry = copy;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Takes the records of `copy` away from the entry that begins with them, records below `low` aside, and gives
     /// them to `copy`; false when there is no such entry.
     pub(super) fn relocate(

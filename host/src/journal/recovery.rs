@@ -395,9 +395,21 @@ impl Merge {
             shared.views.entry(stream).or_insert_with(|| View::new(0, 0));
             shared.insert(stream, entry);
         }
-        for (stream, entry) in summary.doubtful.into_iter().chain(summary.copies) {
+        for (stream, entry) in summary.doubtful {
             shared.views.entry(stream).or_insert_with(|| View::new(0, 0));
             shared.insert_apart(stream, entry);
+        }
+        // An original that may be in memory only gives way to its copy, or the copy would be forgotten and a power cut take
+        // both. Any other is as good, and neither is forgotten before the other is durable.
+        let is_doubtful = |entry: &Entry| {
+            let segment = self.segments.get(&entry.segment);
+            segment.is_some_and(|segment| u64::from(entry.offset) >= segment.doubtful_from)
+        };
+        for (stream, copy) in summary.copies {
+            shared.views.entry(stream).or_insert_with(|| View::new(0, 0));
+            if !shared.replace(stream, copy, is_doubtful) {
+                shared.insert_apart(stream, copy);
+            }
         }
         shared.files.insert(id, Arc::new(SegmentFile { id, salt: link.header.salt(), file: Arc::clone(&link.file) }));
         drop(shared);

@@ -93,6 +93,12 @@ impl Inner {
         self.change(stream, |entries| entries.insert_apart(entry))
     }
 
+    /// Moves records to where an earlier start copied them, from a place that `gives_way`; false when they are in no such
+    /// place.
+    pub(super) fn replace(&mut self, stream: StreamId, copy: Entry, gives_way: impl FnOnce(&Entry) -> bool) -> bool {
+        self.change(stream, |entries| entries.replace(copy, gives_way))
+    }
+
     /// Moves records to where cleaning copied them; false when nobody needs them any more.
     pub(super) fn relocate(&mut self, stream: StreamId, copy: Entry, freed: impl FnMut(u64, u64)) -> bool {
         let limits = self.limits;

@@ -56,3 +56,29 @@ proptest! {
         }
     }
 }
+
+/// Row D2: what was found after a crash and never synced is copied forward, and lives on in the copy: at the start after
+/// that the original still stands, and must not be taken for the place to keep.
+#[test]
+fn a_copy_is_kept_rather_than_what_may_be_in_memory_only() {
+    use Step::{Create, Put, Reopen, Upkeep};
+    let lives = [
+        (vec![Create, Create, Create], Fault::Crash(10), Some(Tear::Prefix)),
+        (vec![Put(vec![(1, vec![0]), (0, vec![0])])], Fault::Crash(8), None),
+        (vec![Reopen, Upkeep], Fault::Crash(0), Some(Tear::Zeros)),
+    ];
+    for seed in (0..200).chain([3_325_404_475_884_702_077]) {
+        let mut world = World::new(SimDisk::new(seed), settings());
+        for (steps, fault, end) in &lives {
+            world.disk.set_faults(&[*fault]);
+            // What counts is what the next life finds.
+            let _ended = world.run(steps);
+            world.log = None;
+            world.disk = match end {
+                Some(tear) => world.disk.power_cycle(*tear, seed),
+                None => world.disk.restart(),
+            };
+            world.open().expect("a healthy disk");
+        }
+    }
+}
