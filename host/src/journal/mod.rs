@@ -72,7 +72,7 @@
 //!
 //! Whether the last group reached the disk or only memory cannot be known after a crash, nor by asking for another
 //! fdatasync after one failed. So recovery copies it into the new segment, and the new header calls it doubtful: it
-//! counts as far as it is whole.
+//! counts as far as it is whole. Where both are found later, the copy is the one that is kept.
 //!
 //! A group whose write or fdatasync failed is written again into a new segment, whose header excludes the failed one
 //! (row D9). The failed file is never synced again.
