@@ -226,10 +226,10 @@ impl Accumulator {
 
     /// Partitions of dynamic partitioning that are being filled.
     pub fn active_partitions(&self) -> usize {
-        self.buffers
-            .keys()
-            .filter(|partition| matches!(partition, Partition::Keyed(_)) && self.is_active(partition))
-            .count()
+        // Without a look at the map for each: this is asked with every batch.
+        let active =
+            |entry: &(&Partition, &Buffer)| matches!(entry.0, Partition::Keyed(_)) && entry.1.first().is_some();
+        self.buffers.iter().filter(active).count()
     }
 
     fn is_active(&self, partition: &Partition) -> bool {
