@@ -20,8 +20,8 @@ pub(super) const MAX_OPEN_SEALS: usize = 65_536;
 /// batches in work fill. The lowest go first.
 pub(super) const MAX_ATTEMPTS: usize = 65_536;
 
-/// What a stream may remember of records beyond its active partitions: four million of them where every second
-/// one does. No more are added then.
+/// What a stream may remember of records beyond its active partitions: two million of them where every second
+/// one is refused. No more are added then.
 pub(super) const MAX_EXCEEDING_BYTES: usize = 512 << 10;
 
 /// One stream as recovery found it.

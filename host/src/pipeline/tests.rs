@@ -99,19 +99,7 @@ pub(super) fn start_beside(
     destination: &Arc<Memory>,
     memory_bytes: usize,
 ) -> Pipeline {
-    start_through(Arc::new(bulk.clone()), spool, storage, plugins, telemetry, destination, memory_bytes)
-}
-
-fn start_through(
-    connector: Arc<dyn Connector>,
-    spool: Spool,
-    storage: Arc<dyn Storage>,
-    plugins: Arc<PluginHost>,
-    telemetry: Arc<Telemetry>,
-    destination: &Arc<Memory>,
-    memory_bytes: usize,
-) -> Pipeline {
-    Pipeline::start(parts(connector, spool, storage, plugins, telemetry, destination, memory_bytes))
+    Pipeline::start(parts(Arc::new(bulk.clone()), spool, storage, plugins, telemetry, destination, memory_bytes))
 }
 
 fn parts(

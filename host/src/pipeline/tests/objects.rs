@@ -73,7 +73,8 @@ async fn only_what_is_staged_is_given_up() {
     let telemetry = Telemetry::new();
     let plugins = plugins_in(folder.path(), &telemetry);
     let storage = Arc::new(Disk::new(folder.path().join("journal")));
-    let pipeline = start_through(Arc::new(cluster), without_room(), storage, plugins, telemetry, &staged, 1 << 20);
+    let parts = parts(Arc::new(cluster), without_room(), storage, plugins, telemetry, &staged, 1 << 20);
+    let pipeline = Pipeline::start(parts);
     let target = Target::Redshift(Redshift {
         jdbc_url: "jdbc:redshift://a.b.redshift.test:5439/dev".to_owned(),
         host: "a.b.redshift.test".to_owned(),

@@ -141,7 +141,8 @@ async fn a_stream_that_may_not_deliver_there_is_not_created() {
     let telemetry = Telemetry::new();
     let plugins = plugins_in(folder.path(), &telemetry);
     let storage = Arc::new(Disk::new(folder.path().join("journal")));
-    let pipeline = start_through(Arc::new(Closed), without_room(), storage, plugins, telemetry, &memory, 1 << 20);
+    let parts = parts(Arc::new(Closed), without_room(), storage, plugins, telemetry, &memory, 1 << 20);
+    let pipeline = Pipeline::start(parts);
     let refused = pipeline.backend().create(searched(300, false)).await.unwrap_err();
     assert!(matches!(&refused, crate::api::ControlError::Refused(text) if text.contains(ACCOUNT)), "{refused:?}");
     assert!(pipeline.backend().find(ACCOUNT, "s").is_none());
